@@ -1,0 +1,274 @@
+"""The database handle, what every table inherits, prepared queries, transactions, and the store's life."""
+
+import datetime
+from collections import namedtuple
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from peewee import (
+    SQL,
+    AutoField,
+    BigIntegerField,
+    DatabaseProxy,
+    IntegrityError,
+    Model,
+    NodeList,
+    OperationalError,
+    PeeweeException,
+    SqliteDatabase,
+    Value,
+)
+from playhouse.db_url import connect
+from playhouse.migrations import Runner
+
+database = DatabaseProxy()
+T = TypeVar("T")
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+ATTEMPTS = 5
+BUSY_SECONDS = 5
+SYNCHRONOUS = {"full": 2, "relaxed": 1}
+
+
+def now() -> datetime.datetime:
+    """The current moment, aware, in UTC, to the millisecond."""
+    moment = datetime.datetime.now(datetime.timezone.utc)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def milliseconds(moment: datetime.datetime) -> int:
+    """The stored form of a moment: whole milliseconds since 1970."""
+    return round(moment.timestamp() * 1000)
+
+
+class MomentField(BigIntegerField):
+    """An aware UTC moment, stored as a number so that every engine sorts it alike."""
+
+    def db_value(self, value: datetime.datetime | None) -> int | None:
+        return None if value is None else milliseconds(value)
+
+    def python_value(self, value: int | None) -> datetime.datetime | None:
+        if value is None:
+            return None
+        return datetime.datetime.fromtimestamp(value / 1000, datetime.timezone.utc)
+
+
+class NewIdField(AutoField):
+    """An id that never comes back: SQLite on its own would give the newest deleted one out again."""
+
+    def ddl(self, ctx: Any) -> Any:
+        node = super().ddl(ctx)
+        return NodeList((node, SQL("AUTOINCREMENT"))) if is_sqlite() else node
+
+
+class Table(Model):
+    """What all tables share."""
+
+    id: Any = NewIdField()
+
+    class Meta:
+        database = database
+        legacy_table_names = False
+
+
+class Frozen(Model):
+    """A table as a migration makes it, apart from what has become of it since."""
+
+    id = NewIdField()
+
+    class Meta:
+        database = database
+        legacy_table_names = False
+
+
+class Slot:
+    """The place of a named parameter in a prepared query."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+def slot(name: str) -> Value:
+    """A parameter of a prepared query, for use where a value stands in a peewee expression."""
+    return Value(Slot(name), converter=False, unpack=False)
+
+
+class Prepared:
+    """A peewee query whose SQL is built once; calling it fills the slots and gives named tuples.
+
+    Building the SQL is nine tenths of what a small query costs. *build* is called at the first use and
+    once more when another engine is opened. A slot takes the stored form of a value: ids, text, booleans.
+    """
+
+    def __init__(self, build: Callable[[], Any]) -> None:
+        self.build = build
+        self.engine: Any = None
+
+    def __call__(self, **values: Any) -> list[Any]:
+        if self.engine is not database.obj:
+            self.compile()
+        parameters = [values[p.name] if type(p) is Slot else p for p in self.parameters]
+        rows = database.execute_sql(self.sql, parameters).fetchall()
+        if self.converters:
+            rows = map(self.convert, rows)
+        return [self.row(*row) for row in rows]
+
+    def one(self, **values: Any) -> Any:
+        """The first row, or None."""
+        return next(iter(self(**values)), None)
+
+    def compile(self) -> None:
+        query = self.build()
+        self.sql, self.parameters = query.sql()
+        fields = query._returning
+        names = [getattr(field, "_alias", None) or field.column_name for field in fields]
+        self.row: Any = namedtuple("row", names)  # type: ignore[misc]
+        self.converters = [
+            (place, field.python_value)
+            for place, field in enumerate(getattr(f, "node", f) for f in fields)
+            if isinstance(field, MomentField) or getattr(field, "field_type", "") == "BOOL"
+        ]
+        self.engine = database.obj
+
+    def convert(self, row: Iterable[Any]) -> list[Any]:
+        values = list(row)
+        for place, python_value in self.converters:
+            values[place] = python_value(values[place])
+        return values
+
+
+def is_sqlite() -> bool:
+    return isinstance(database.obj, SqliteDatabase)
+
+
+def transact(work: Callable[[], T], *, writes: bool) -> T:
+    """Do *work* in one transaction and return its result; do it once more when another writer came between.
+
+    A transaction that only reads sees one state of the store and blocks nobody. It may still write: where
+    that fails because the state has moved on, the work is repeated as one that writes from the start.
+    """
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            with database.atomic(*begin(writes)):
+                return work()
+        except OperationalError as error:
+            if attempt == ATTEMPTS or not is_stale(error):
+                raise
+            writes = True
+    raise AssertionError("the last attempt returns or raises")
+
+
+def begin(writes: bool) -> tuple[str, ...]:
+    """How a transaction starts: on SQLite one that writes takes the write lock at once, or it would fail
+    when it reads first and another writer comes between."""
+    if is_sqlite():
+        return ("IMMEDIATE" if writes else "DEFERRED",)
+    return () if writes else ("REPEATABLE READ",)
+
+
+def causes(error: BaseException) -> Iterable[str]:
+    """The names by which the engine calls a failure, through all that was raised on top of it."""
+    seen: set[int] = set()
+    pending: list[BaseException | None] = [error]
+    while pending:
+        link = pending.pop()
+        if link is None or id(link) in seen:
+            continue
+        seen.add(id(link))
+        yield getattr(link, "sqlite_errorname", "") or getattr(link, "sqlstate", "") or ""
+        pending += [link.__cause__, link.__context__, *(a for a in link.args if isinstance(a, BaseException))]
+
+
+STALE = {"SQLITE_BUSY_SNAPSHOT", "40001", "40P01"}
+FULL = {"SQLITE_FULL", "53100"}
+BUSY = {"SQLITE_BUSY", "SQLITE_BUSY_SNAPSHOT", "SQLITE_BUSY_RECOVERY", "SQLITE_LOCKED", "55P03"}
+
+
+def is_stale(error: BaseException) -> bool:
+    """Whether the same transaction may succeed when it is done again."""
+    return not STALE.isdisjoint(causes(error))
+
+
+def trouble(error: BaseException) -> str:
+    """What keeps the store from answering, in a few words."""
+    names = set(causes(error))
+    if names & FULL:
+        return "The storage is full."
+    if names & BUSY:
+        return "The store is busy."
+    return "The store does not answer."
+
+
+class StoreError(Exception):
+    """The store cannot be opened as it is; the text says why in one sentence."""
+
+
+def open_store(url: str, durability: str = "full") -> Any:
+    """Point every table at the database behind *url*, such as ``sqlite:///switchboard.db``.
+
+    :param durability: ``full`` waits for the disk at every commit, ``relaxed`` may lose the last moments
+        before a loss of power but never the order of things
+    """
+    close_store()
+    try:
+        engine = connect(url, **(sqlite_options(durability) if url.startswith("sqlite") else {}))
+        database.initialize(engine)
+        database.connect()
+    except (PeeweeException, RuntimeError, ImportError) as error:
+        raise StoreError(f"The store {url} cannot be opened: {error}.") from error
+    return engine
+
+
+def close_store() -> None:
+    if database.obj is not None and not database.is_closed():
+        database.close()
+
+
+def sqlite_options(durability: str) -> dict[str, Any]:
+    return {
+        "timeout": BUSY_SECONDS,
+        "pragmas": {
+            "journal_mode": "wal",
+            "synchronous": SYNCHRONOUS[durability],
+            "foreign_keys": 1,
+            "wal_autocheckpoint": 4000,
+            "mmap_size": 2**30,
+            "temp_store": "memory",
+        },
+    }
+
+
+def store_path(url: str) -> Path | None:
+    """The file of an embedded store, None for a database server."""
+    prefix = "sqlite:///"
+    return Path(url.removeprefix(prefix)) if url.startswith(prefix) else None
+
+
+def runner() -> Runner:
+    return Runner(database.obj, str(MIGRATIONS), table_name="migration")
+
+
+def pending_migrations() -> list[str]:
+    """The names of the numbered steps that this store still lacks; a store from the future is refused."""
+    try:
+        steps = runner().status()
+    except PeeweeException as error:
+        raise StoreError(f"The store cannot be read: {error}.") from error
+    newer = [step.name for step in steps if step.path is None]
+    if newer:
+        raise StoreError(f"The store is newer than this program: it has had the step {newer[0]}.")
+    return [step.name for step in steps if not step.applied]
+
+
+def migrate() -> list[str]:
+    """Bring the store up to date; the names of the steps that were taken."""
+    try:
+        return list(runner().up())
+    except IntegrityError:
+        # Another process took the same step at the same moment, and this one has been rolled back.
+        if pending_migrations():
+            raise
+        return []

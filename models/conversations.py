@@ -1,0 +1,291 @@
+"""Conversations, who takes part in them, what was said, and what was attached."""
+
+import functools
+from typing import Any
+
+from peewee import (
+    BooleanField,
+    CharField,
+    Check,
+    ForeignKeyField,
+    IntegerField,
+    TextField,
+    fn,
+)
+
+from .base import MomentField, Prepared, Table, now, slot
+from .users import User
+
+ACTIVE, HIDDEN, LEFT, IGNORING = "active", "hidden", "left", "ignoring"
+OPEN, CLOSED = "active", "closed"
+
+
+class Conversation(Table):
+    """A thread of messages among participants. *last_seq* is the place of its newest message.
+
+    One that was fetched for a user has that user's *place* in it.
+    """
+
+    starter_id: int
+    participants: Any
+    place: "Participant"
+
+    app = CharField()
+    subject = TextField()
+    status = CharField(default=OPEN)
+    open_invite = BooleanField(default=False)
+    starter = ForeignKeyField(User, backref="started")
+    started_at = MomentField(default=now)
+    last_seq = IntegerField(default=0)
+
+    @classmethod
+    def visible_to(cls, user: User) -> Any:
+        """The conversations in which *user* is active: the whole of the permission to read."""
+        return (
+            cls.select(cls, Participant)
+            .join(Participant, attr="place")
+            .where(Participant.user == user, Participant.status == ACTIVE)
+        )
+
+    @property
+    def is_closed(self) -> bool:
+        return self.status == CLOSED
+
+
+class Participant(Table):
+    """A user's place in a conversation, with his read mark.
+
+    *status*: ``active``; ``hidden`` until the next message; ``left`` for good; ``ignoring``, that is
+    invited by somebody whom he ignores, so that he never sees it.
+    *last_seq* and *newest_id* are the place and the id of the conversation's newest message; they stand
+    here as well so that listing and counting touch nothing but a user's own rows. *read_seq* is the read
+    mark, *own_unread* the number of his own messages behind it. What is unread: ``UNREAD`` below.
+    """
+
+    conversation_id: int
+    user_id: int
+
+    conversation = ForeignKeyField(Conversation, backref="participants", on_delete="CASCADE", index=False)
+    user = ForeignKeyField(User, backref="places", index=False)
+    status = CharField(default=ACTIVE)
+    last_seq = IntegerField(default=0)
+    newest_id = IntegerField(default=0)
+    read_seq = IntegerField(default=0)
+    own_unread = IntegerField(default=0)
+    inviter = ForeignKeyField(User, null=True, index=False)
+    invite_reason = TextField(default="")
+
+    class Meta:
+        indexes = ((("conversation", "user"), True), (("user", "status", "newest_id"), False))
+        constraints = [
+            Check("read_seq >= 0 AND own_unread >= 0 AND read_seq + own_unread <= last_seq"),
+            Check(f"status IN ('{ACTIVE}', '{HIDDEN}', '{LEFT}', '{IGNORING}')"),
+        ]
+
+    @classmethod
+    def of(cls, user: User) -> Any:
+        """The places of *user* in conversations that he sees."""
+        return cls.select().where(cls.user == user, cls.status == ACTIVE)
+
+
+class Message(Table):
+    """One thing said. *seq* runs 1, 2, 3, … in a conversation and is its order."""
+
+    author_id: int
+
+    conversation = ForeignKeyField(Conversation, backref="messages", on_delete="CASCADE", index=False)
+    seq = IntegerField()
+    author = ForeignKeyField(User, backref="messages", index=False)
+    body = TextField()
+    sent_at = MomentField(default=now)
+
+    class Meta:
+        indexes = ((("conversation", "seq"), True), (("conversation", "author", "seq"), False))
+        constraints = [Check("seq > 0")]
+
+
+class UploadGroup(Table):
+    """Uploads that one message will carry; *key* is what the client calls it."""
+
+    attachments: Any
+
+    key = CharField(unique=True)
+    uploader = ForeignKeyField(User)
+    started_at = MomentField(default=now, index=True)
+
+
+class Attachment(Table):
+    """An uploaded file; without a *message* until it is sent. *file* and *thumbnail* name stored files."""
+
+    group_id: int
+
+    group = ForeignKeyField(UploadGroup, backref="attachments", on_delete="CASCADE")
+    message = ForeignKeyField(Message, backref="attachments", on_delete="CASCADE", null=True)
+    filename = CharField()
+    extension = CharField()
+    size = IntegerField()
+    file = CharField()
+    thumbnail = CharField(default="")
+    uploaded_at = MomentField(default=now)
+
+    @property
+    def stored(self) -> list[str]:
+        """The names of the stored files that belong to it."""
+        return [name for name in (self.file, self.thumbnail) if name]
+
+    @classmethod
+    def waiting(cls, user: User) -> Any:
+        """What *user* has uploaded and not yet sent, in the order of the uploads."""
+        return (
+            cls.select(cls, UploadGroup)
+            .join(UploadGroup)
+            .where(UploadGroup.uploader == user, cls.message.is_null())
+            .order_by(cls.id)
+        )
+
+    @classmethod
+    def visible_to(cls, user: User) -> Any:
+        """What *user* may download: his own waiting uploads, and what is in conversations that he sees."""
+        seen = (
+            Participant.select(Participant.id)
+            .join(Message, on=(Message.conversation == Participant.conversation))
+            .where(Message.id == cls.message, Participant.user == user, Participant.status == ACTIVE)
+        )
+        own = (UploadGroup.uploader == user) & cls.message.is_null()
+        return cls.select().join(UploadGroup).where(own | fn.EXISTS(seen))
+
+
+UNREAD = Participant.last_seq - Participant.read_seq - Participant.own_unread
+Participant.add_index(Participant.user, Participant.status, UNREAD, name="participant_unread")
+
+
+def _unread_conversations() -> Any:
+    return Participant.select(fn.COUNT(Participant.id).alias("number")).where(
+        Participant.user == slot("user"), Participant.status == ACTIVE, UNREAD > 0
+    )
+
+
+def _conversations_of() -> Any:
+    return Participant.select(fn.COUNT(Participant.id).alias("number")).where(
+        Participant.user == slot("user"), Participant.status == ACTIVE
+    )
+
+
+def _page_of_conversations() -> Any:
+    return (
+        Participant.select(
+            Participant.conversation.alias("id"),
+            Conversation.subject,
+            Conversation.app,
+            Conversation.status,
+            Conversation.open_invite,
+            Conversation.starter,
+            Conversation.started_at,
+            Conversation.last_seq,
+            UNREAD.alias("unread"),
+            Participant.invite_reason,
+            Message.author.alias("last_author_id"),
+            Message.sent_at.alias("last_sent_at"),
+            Message.body.alias("last_body"),
+        )
+        .join(Conversation)
+        .join(Message, on=(Message.id == Participant.newest_id))
+        .where(Participant.user == slot("user"), Participant.status == ACTIVE)
+        .order_by(Participant.newest_id.desc())
+        .limit(slot("limit"))
+        .offset(slot("offset"))
+    )
+
+
+def _page_of_messages() -> Any:
+    return (
+        Message.select(
+            Message.id,
+            Message.seq,
+            Message.author,
+            Message.body,
+            Message.sent_at,
+            User.seen_at,
+            Participant.status,
+        )
+        .join(User)
+        .join(
+            Participant,
+            on=(Participant.conversation == Message.conversation) & (Participant.user == Message.author),
+        )
+        .where(Message.conversation == slot("conversation"), Message.seq.between(slot("first"), slot("last")))
+        .order_by(Message.seq)
+    )
+
+
+def _attachments_of_page() -> Any:
+    return (
+        Attachment.select(
+            Attachment.id,
+            Attachment.message,
+            Attachment.filename,
+            Attachment.extension,
+            Attachment.size,
+            Attachment.thumbnail,
+        )
+        .join(Message)
+        .where(Message.conversation == slot("conversation"), Message.seq.between(slot("first"), slot("last")))
+        .order_by(Attachment.id)
+    )
+
+
+unread_conversations = Prepared(_unread_conversations)
+conversations_of = Prepared(_conversations_of)
+page_of_conversations = Prepared(_page_of_conversations)
+page_of_messages = Prepared(_page_of_messages)
+attachments_of_page = Prepared(_attachments_of_page)
+
+
+@functools.cache
+def _people(conversations: int) -> Prepared:
+    places = [slot(f"conversation{number}") for number in range(conversations)]
+    return Prepared(
+        lambda: (
+            Participant.select(
+                Participant.conversation,
+                Participant.status,
+                User.id,
+                User.username,
+                User.avatar,
+                User.seen_at,
+            )
+            .join(User, on=(Participant.user == User.id))
+            .where(Participant.conversation.in_(places))
+            .order_by(Participant.id)
+        )
+    )
+
+
+def people_in(conversation_ids: list[int]) -> list[Any]:
+    """Everyone who takes or took part in these conversations, in the order in which they came."""
+    if not conversation_ids:
+        return []
+    values = {f"conversation{number}": each for number, each in enumerate(conversation_ids)}
+    return _people(len(conversation_ids))(**values)
+
+
+RECENT = 200
+
+
+def people_met(user: User) -> Any:
+    """Those with whom *user* talks, by the newest message of a conversation they share."""
+    mine = (
+        Participant.of(user)
+        .select(Participant.conversation, Participant.newest_id)
+        .order_by(Participant.newest_id.desc())
+        .limit(RECENT)
+        .alias("mine")
+    )
+    return (
+        User.enabled()
+        .join(Participant, on=(Participant.user == User.id))
+        .join(mine, on=(mine.c.conversation_id == Participant.conversation))
+        .where(User.id != user.id)
+        .group_by(User.id)
+        .order_by(fn.MAX(mine.c.newest_id).desc())
+    )

@@ -1,0 +1,167 @@
+"""People, and the credentials that stand for them."""
+
+import datetime
+import hashlib
+import unicodedata
+from typing import Any
+
+from peewee import BooleanField, CharField, Check, ForeignKeyField
+
+from .base import MomentField, Prepared, Table, now, slot
+
+ONLINE = datetime.timedelta(minutes=5)
+
+
+def name_key(name: str) -> str:
+    """The form in which user names are compared: without regard to case, after Unicode NFKC."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+
+
+def digits_of(number: str) -> str | None:
+    """The form in which phone numbers are compared, None for a number without digits."""
+    return "".join(character for character in number if character in "0123456789") or None
+
+
+def digest_of(secret: str) -> str:
+    """The only form in which a secret that is random by itself is stored."""
+    return hashlib.sha256(secret.encode(errors="surrogatepass")).hexdigest()
+
+
+class User(Table):
+    """An account. *avatar* names a stored file; *seen_at* is when a credential of his was last used."""
+
+    tokens: Any
+
+    username = CharField()
+    username_key = CharField(unique=True)
+    display_name = CharField(default="")
+    password = CharField(null=True)
+    email = CharField(default="")
+    number = CharField(null=True)
+    digits = CharField(null=True, unique=True)
+    identifier = CharField(null=True, unique=True)
+    avatar = CharField(default="")
+    takes_messages = BooleanField(default=True)
+    is_admin = BooleanField(default=False)
+    disabled_at = MomentField(null=True)
+    created_at = MomentField(default=now)
+    seen_at = MomentField(null=True, index=True)
+
+    class Meta:
+        # "user" is a word of PostgreSQL's own.
+        table_name = "account"
+
+    @classmethod
+    def of_row(cls, row: Any) -> "User":
+        """The user whose columns stand in *row*, which may hold others too."""
+        columns = {field.name: getattr(row, field.column_name) for field in cls._meta.sorted_fields}
+        return cls(__no_default__=True, **columns)
+
+    @classmethod
+    def enabled(cls) -> Any:
+        """Everyone who may use the server."""
+        return cls.select().where(cls.disabled_at.is_null())
+
+    @classmethod
+    def named(cls, names: list[str]) -> Any:
+        """The users with one of these *names*, found in any case."""
+        return cls.select().where(cls.username_key.in_([name_key(name) for name in names]))
+
+    @classmethod
+    def beginning_with(cls, key: str) -> Any:
+        """The enabled users whose name begins with *key*, in the order of their names."""
+        start = name_key(key)
+        return (
+            cls.enabled()
+            .where((cls.username_key >= start) & (cls.username_key < start + "\U0010ffff"))
+            .order_by(cls.username_key)
+        )
+
+    @classmethod
+    def online(cls) -> Any:
+        """Those who were here in the last five minutes, the latest first."""
+        return cls.enabled().where(cls.seen_at > now() - ONLINE).order_by(cls.seen_at.desc())
+
+    @classmethod
+    def ignored_by(cls, user: "User") -> Any:
+        """Those whom *user* ignores."""
+        return (
+            cls.select()
+            .join(IgnoredUser, on=(IgnoredUser.ignored == cls.id))
+            .where(IgnoredUser.user == user)
+            .order_by(IgnoredUser.id)
+        )
+
+    @classmethod
+    def ignoring(cls, user: "User") -> Any:
+        """Those who ignore *user*."""
+        return (
+            cls.select().join(IgnoredUser, on=(IgnoredUser.user == cls.id)).where(IgnoredUser.ignored == user)
+        )
+
+
+def is_online(seen_at: datetime.datetime | None) -> bool:
+    """Whether someone last seen at this moment counts as online."""
+    return seen_at is not None and seen_at > now() - ONLINE
+
+
+class Session(Table):
+    """A login. *address* is where it was last used from."""
+
+    LIFE = datetime.timedelta(days=30)
+
+    user = ForeignKeyField(User, backref="sessions", on_delete="CASCADE")
+    digest = CharField(unique=True)
+    address = CharField()
+    anonymous = BooleanField(default=False)
+    created_at = MomentField(default=now)
+    used_at = MomentField(default=now)
+
+
+class AccessToken(Table):
+    """A user's credential for programs."""
+
+    user = ForeignKeyField(User, backref="tokens", on_delete="CASCADE")
+    digest = CharField(unique=True)
+    label = CharField(default="")
+    created_at = MomentField(default=now)
+
+
+class ServerKey(Table):
+    """A game server's credential: it opens the phone methods and nothing else."""
+
+    digest = CharField(unique=True)
+    label = CharField()
+    created_at = MomentField(default=now)
+
+
+class IgnoredUser(Table):
+    """*user* wants nothing from *ignored*."""
+
+    user = ForeignKeyField(User, backref="ignores", on_delete="CASCADE")
+    ignored = ForeignKeyField(User, backref="ignored_by_rows", on_delete="CASCADE")
+
+    class Meta:
+        indexes = ((("user", "ignored"), True),)
+        constraints = [Check("user_id <> ignored_id")]
+
+
+def _session_owner() -> Any:
+    session = (Session.id.alias("session_id"), Session.anonymous, Session.used_at, Session.address)
+    return (
+        User.select(User, *session)
+        .join(Session)
+        .where(Session.digest == slot("digest"), User.disabled_at.is_null())
+    )
+
+
+def _token_owner() -> Any:
+    return (
+        User.select(User)
+        .join(AccessToken)
+        .where(AccessToken.digest == slot("digest"), User.disabled_at.is_null())
+    )
+
+
+session_owner = Prepared(_session_owner)
+token_owner = Prepared(_token_owner)

@@ -1,0 +1,129 @@
+"""Fetch what an actor may touch, or refuse: not there and not yours are the same answer."""
+
+from models import (
+    ACTIVE,
+    CLOSED,
+    HIDDEN,
+    Attachment,
+    Conversation,
+    Message,
+    Participant,
+    UploadGroup,
+    User,
+    name_key,
+)
+
+from ..errors import BadInput, NotAllowed, NotFound
+
+MOST_IDS = 500
+
+
+def conversation(user: User, conversation_id: int) -> Conversation:
+    """The conversation with this id, with the user's own ``place`` in it."""
+    found = Conversation.visible_to(user).where(Conversation.id == conversation_id).first()
+    if found is None:
+        raise NotFound("The requested conversation could not be found.")
+    return found
+
+
+def to_leave(user: User, conversation_id: int) -> Participant:
+    """The user's place in a conversation that he sees or has hidden."""
+    place = Participant.get_or_none(
+        Participant.conversation == conversation_id,
+        Participant.user == user,
+        Participant.status.in_([ACTIVE, HIDDEN]),
+    )
+    if place is None:
+        raise NotFound("The requested conversation could not be found.")
+    return place
+
+
+def places(user: User, conversation_ids: list[int]) -> list[Participant]:
+    """The user's places in all of these conversations."""
+    wanted = set(conversation_ids)
+    if len(wanted) > MOST_IDS:
+        raise BadInput(f"At most {MOST_IDS} conversations can be named at once.")
+    found = list(Participant.of(user).where(Participant.conversation.in_(wanted)))
+    if not wanted or len(found) != len(wanted):
+        raise NotFound("The requested conversation could not be found.")
+    return found
+
+
+def own_conversation(user: User, conversation_id: int) -> Conversation:
+    """A conversation that the user has started."""
+    found = conversation(user, conversation_id)
+    if found.starter_id != user.id:
+        raise NotAllowed("You do not have permission to edit this conversation.")
+    return found
+
+
+def message(conversation: Conversation, message_id: int) -> Message:
+    """The message with this id, if it belongs to the conversation."""
+    found = (
+        Message.select(Message, User)
+        .join(User)
+        .where(Message.id == message_id, Message.conversation == conversation)
+        .first()
+    )
+    if found is None:
+        raise NotFound("The requested message could not be found.")
+    return found
+
+
+def may_reply(user: User, conversation: Conversation) -> bool:
+    return conversation.status != CLOSED or conversation.starter_id == user.id
+
+
+def may_invite(user: User, conversation: Conversation) -> bool:
+    is_starter = conversation.starter_id == user.id
+    return conversation.app != "chat" and (
+        is_starter or (conversation.open_invite and conversation.status != CLOSED)
+    )
+
+
+def users_named(names: list[str], most: int) -> list[User]:
+    """The users with these names, each once, in the order in which they are named."""
+    given = {name_key(name.strip()): name.strip() for name in names if name.strip()}
+    if len(given) > most:
+        raise BadInput(f"At most {most} people can be named at once.")
+    found = {user.username_key: user for user in User.named(list(given))}
+    unknown = [name for key, name in given.items() if key not in found]
+    if unknown:
+        raise NotFound(f"The following recipients could not be found: {', '.join(unknown)}")
+    return [found[key] for key in given]
+
+
+def user(user_id: int | None, name: str) -> User:
+    """The user with this id, or else with this name."""
+    found = User.get_or_none(User.id == user_id) if user_id else User.named([name]).first()
+    if found is None:
+        raise NotFound("The requested user could not be found.")
+    return found
+
+
+def upload_group(user: User, key: str) -> UploadGroup:
+    """The user's own group of uploads."""
+    found = UploadGroup.get_or_none(UploadGroup.key == key, UploadGroup.uploader == user)
+    if found is None:
+        raise NotFound("The requested upload group could not be found.")
+    return found
+
+
+def uploads(user: User, attachment_ids: list[int], group_key: str) -> list[Attachment]:
+    """The user's waiting uploads with these ids, or else all of the group."""
+    group = upload_group(user, group_key) if group_key else None
+    if not attachment_ids:
+        return list(Attachment.waiting(user).where(Attachment.group == group)) if group else []
+    wanted = set(attachment_ids)
+    found = list(Attachment.waiting(user).where(Attachment.id.in_(wanted)))
+    if len(found) != len(wanted) or (group and any(each.group_id != group.id for each in found)):
+        raise NotFound("The requested attachment could not be found.")
+    return found
+
+
+def attachment(user: User, attachment_id: int) -> Attachment:
+    """An attachment that the user may download."""
+    found = Attachment.visible_to(user).where(Attachment.id == attachment_id).first()
+    if found is None:
+        raise NotFound("The requested attachment could not be found.")
+    return found

@@ -1,0 +1,190 @@
+"""People: who they are, how they show it, and whom they do not want to hear."""
+
+import ipaddress
+import secrets
+
+from peewee import IntegrityError
+
+from models import (
+    AccessToken,
+    IgnoredUser,
+    ServerKey,
+    Session,
+    User,
+    digest_of,
+    digits_of,
+    name_key,
+    now,
+)
+
+from ..config import Settings
+from ..errors import BadInput, Conflict, NotFound
+from ..passwords import Passwords
+from . import limits
+
+LONGEST_NAME = 64
+
+
+def identify(settings: Settings, passwords: Passwords, name: str, password: str, address: str) -> User | None:
+    """The enabled user whose name and password these are, or None, in the same time for whatever reason.
+
+    Attempts count against the limit of this name and address until one is right. Where the limit is spent,
+    the right password still opens from an address at which the user has a session.
+    """
+    user = User.enabled().where(User.username_key == name_key(name)).first()
+    stored = user.password if user else None
+    key = f"login {digest_of(name_key(name))} {network(address)}"
+    spent = limits.spent_logins(settings, key)
+    if spent and not (user and has_session_at(user, address)):
+        raise spent
+    if passwords.remembers(stored, password):
+        return user
+    if not spent:
+        limits.login(settings, key)
+    if passwords.fits(stored, password):
+        limits.give_back(key)
+        return user
+    if spent:
+        raise spent
+    return None
+
+
+def network(address: str) -> str:
+    """What counts as one address: all of an IPv4 one, the half of an IPv6 one that names a household."""
+    try:
+        given = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    return str(ipaddress.ip_network((given, 64), strict=False)) if given.version == 6 else str(given)
+
+
+def has_session_at(user: User, address: str) -> bool:
+    return Session.select().where(Session.user == user, Session.address == address).exists()
+
+
+def begin_session(user: User, address: str, anonymous: bool) -> tuple[Session, str]:
+    """A new session of *user* and its secret, which nobody can learn again."""
+    secret = new_secret()
+    return Session.create(user=user, digest=digest_of(secret), address=address, anonymous=anonymous), secret
+
+
+def end_session(session_id: int) -> None:
+    Session.delete().where(Session.id == session_id).execute()
+
+
+def new_secret() -> str:
+    """256 random bits as letters, digits, - and _."""
+    return secrets.token_urlsafe(32)
+
+
+def add_user(
+    passwords: Passwords,
+    name: str,
+    password: str | None,
+    display_name: str = "",
+    number: str | None = None,
+    identifier: str | None = None,
+    email: str = "",
+) -> User:
+    """Make a user; without a password only tokens and a game server speak for him."""
+    user = User(username=name.strip(), username_key=name_key(name.strip()), email=email)
+    if not user.username or len(user.username) > LONGEST_NAME:
+        raise BadInput(f"A user name has 1 to {LONGEST_NAME} characters.")
+    user.display_name = display_name or user.username
+    user.password = passwords.hash(password) if password else None
+    set_number(user, number)
+    user.identifier = identifier or None
+    save(user)
+    return user
+
+
+def edit_user(
+    user: User, number: str | None = None, identifier: str | None = None, **changes: object
+) -> None:
+    """Change what is given; None leaves a thing as it is, an empty number or identifier takes it away."""
+    if number is not None:
+        set_number(user, number)
+    if identifier is not None:
+        user.identifier = identifier or None
+    for name, value in changes.items():
+        if value is not None:
+            setattr(user, name, value)
+    save(user)
+
+
+def set_number(user: User, number: str | None) -> None:
+    user.number, user.digits = number or None, digits_of(number or "")
+    if user.number and not user.digits:
+        raise BadInput("A phone number needs digits.")
+
+
+def save(user: User) -> None:
+    """Store a user, whose name, number and identifier have to be his alone."""
+    try:
+        user.save()
+    except IntegrityError as error:
+        taken = next((word for word in ("username", "digits", "identifier") if word in str(error)), "name")
+        what = {"username": "user name", "digits": "phone number"}.get(taken, taken)
+        raise Conflict(f"Another user has that {what} already.") from None
+
+
+def named(name: str) -> User:
+    """The user with this name, disabled ones too."""
+    found = User.named([name]).first()
+    if found is None:
+        raise NotFound(f"There is no user named {name}.")
+    return found
+
+
+def set_password(passwords: Passwords, user: User, password: str) -> None:
+    """Change the password, which ends all sessions."""
+    user.password = passwords.hash(password)
+    user.save(only=[User.password])
+    Session.delete().where(Session.user == user).execute()
+
+
+def disable(user: User) -> None:
+    """From now on nothing of the user's opens anything."""
+    user.disabled_at = user.disabled_at or now()
+    user.save(only=[User.disabled_at])
+    Session.delete().where(Session.user == user).execute()
+
+
+def enable(user: User) -> None:
+    user.disabled_at = None
+    user.save(only=[User.disabled_at])
+
+
+def add_token(user: User, label: str) -> str:
+    """A new access token of *user*; only its digest is kept."""
+    secret = new_secret()
+    AccessToken.create(user=user, digest=digest_of(secret), label=label)
+    return secret
+
+
+def revoke_token(token_id: int) -> None:
+    if not AccessToken.delete().where(AccessToken.id == token_id).execute():
+        raise NotFound(f"There is no access token {token_id}.")
+
+
+def add_key(label: str) -> str:
+    """A new server key; only its digest is kept."""
+    secret = new_secret()
+    ServerKey.create(digest=digest_of(secret), label=label)
+    return secret
+
+
+def revoke_key(key_id: int) -> None:
+    if not ServerKey.delete().where(ServerKey.id == key_id).execute():
+        raise NotFound(f"There is no server key {key_id}.")
+
+
+def ignore(user: User, other: User) -> None:
+    """From now on *user* is not told when *other* wants to talk to him."""
+    if other.id == user.id:
+        raise BadInput("You cannot ignore yourself.")
+    IgnoredUser.insert(user=user, ignored=other).on_conflict_ignore().execute()
+
+
+def stop_ignoring(user: User, other: User) -> None:
+    IgnoredUser.delete().where(IgnoredUser.user == user, IgnoredUser.ignored == other).execute()

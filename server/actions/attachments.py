@@ -1,0 +1,100 @@
+"""Files that people attach: taken in, given up, and swept away when nobody sends them."""
+
+import datetime
+import secrets
+from dataclasses import dataclass
+
+from models import Attachment, Session, UploadGroup, User, database, now
+
+from .. import pictures
+from ..config import Settings
+from ..errors import BadInput
+from ..files import Files
+from . import access, limits
+
+WAITING_LIFE = datetime.timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A file that lies on the disk already and belongs to nobody yet."""
+
+    filename: str
+    extension: str
+    size: int
+    file: str
+    thumbnail: str
+
+
+def check_target(user: User, conversation_id: int | None, group_key: str) -> None:
+    """Refuse before anything is stored what could not be sent later."""
+    if conversation_id:
+        access.conversation(user, conversation_id)
+    if group_key:
+        access.upload_group(user, group_key)
+
+
+def store(settings: Settings, files: Files, filename: str, data: bytes) -> Stored:
+    """Check a file against what it claims to be and put it on the disk, with a thumbnail of a picture.
+
+    Slow, so it belongs before a transaction. What is not added afterwards is swept away in time.
+    """
+    if len(data) > settings.max_upload:
+        raise BadInput(f"A file may have at most {settings.max_upload} bytes.")
+    kind = pictures.checked(filename, data, settings.extension_list)
+    thumbnail = files.put(pictures.thumbnail(data).data) if kind.is_image else ""
+    name = pictures.display_name(filename)
+    return Stored(name, kind.extension, len(data), files.put(data), thumbnail)
+
+
+def add(settings: Settings, user: User, stored: Stored, group_key: str) -> Attachment:
+    """Make a stored file an upload of *user*, in a group of his or a new one."""
+    group = access.upload_group(user, group_key) if group_key else new_group(user)
+    if group.attachments.where(Attachment.message.is_null()).count() >= settings.max_attachments:
+        raise BadInput(f"A message may have at most {settings.max_attachments} attachments.")
+    return Attachment.create(
+        group=group,
+        filename=stored.filename,
+        extension=stored.extension,
+        size=stored.size,
+        file=stored.file,
+        thumbnail=stored.thumbnail,
+    )
+
+
+def new_group(user: User) -> UploadGroup:
+    return UploadGroup.create(key=secrets.token_hex(8), uploader=user)
+
+
+def remove(files: Files, upload: Attachment) -> None:
+    upload.delete_instance()
+    database.after_commit(lambda: files.erase(upload.stored))
+
+
+def set_avatar(files: Files, user: User, data: bytes) -> None:
+    """Give the user a picture, drawn anew from *data*."""
+    before, user.avatar = user.avatar, files.put(pictures.avatar(data))
+    user.save(only=[User.avatar])
+    database.after_commit(lambda: files.erase([before] if before else []))
+
+
+def sweep(files: Files) -> None:
+    """Erase what is older than a day and was never sent, and whatever else has had its time."""
+    oldest = now() - WAITING_LIFE
+    orphans = list(Attachment.select().where(Attachment.message.is_null(), Attachment.uploaded_at < oldest))
+    Attachment.delete().where(Attachment.id.in_([each.id for each in orphans])).execute()
+    kept = Attachment.select(Attachment.group).distinct()
+    UploadGroup.delete().where(UploadGroup.started_at < oldest, UploadGroup.id.not_in(kept)).execute()
+    Session.delete().where(Session.used_at < now() - Session.LIFE).execute()
+    limits.forget_spent()
+    files.erase(name for each in orphans for name in each.stored)
+    files.erase(unknown(files))
+
+
+def unknown(files: Files) -> list[str]:
+    """Stored files older than a day that no row names: what a crash or a refusal has left behind."""
+    old = set(files.older_than(WAITING_LIFE.total_seconds()))
+    for table, columns in ((Attachment, (Attachment.file, Attachment.thumbnail)), (User, (User.avatar,))):
+        for column in columns:
+            old -= {name for (name,) in table.select(column).tuples().iterator()}
+    return list(old)

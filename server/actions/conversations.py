@@ -1,0 +1,152 @@
+"""Beginning conversations, asking people in, and leaving."""
+
+from models import (
+    ACTIVE,
+    CLOSED,
+    HIDDEN,
+    IGNORING,
+    LEFT,
+    OPEN,
+    Attachment,
+    Conversation,
+    Message,
+    Participant,
+    User,
+    database,
+)
+
+from ..config import Settings
+from ..errors import BadInput, Conflict, NotAllowed
+from ..files import Files
+from . import access, limits, messages
+
+
+def start(
+    settings: Settings,
+    starter: User,
+    invited: list[User],
+    subject: str,
+    body: str,
+    uploads: list[Attachment],
+) -> Conversation:
+    """Begin a conversation of the forum's with a first message, all of it or nothing."""
+    others = [user for user in invited if user.id != starter.id]
+    if not others:
+        raise BadInput("Please name at least one recipient besides yourself.")
+    check_subject(settings, subject)
+    messages.check_body(settings, body, uploads)
+    check_takers(others)
+    limits.conversation(settings, starter)
+    limits.message(settings, starter)
+    conversation = Conversation.create(app="forum", subject=subject.strip(), starter=starter)
+    Participant.create(conversation=conversation, user=starter)
+    add(conversation, others, starter, "")
+    messages.send(starter, conversation, body, uploads)
+    return conversation
+
+
+def check_subject(settings: Settings, subject: str) -> None:
+    if not subject.strip():
+        raise BadInput("Please enter a subject.")
+    if len(subject.strip()) > settings.max_subject:
+        raise BadInput(f"A subject may have at most {settings.max_subject} characters.")
+
+
+def check_takers(users: list[User]) -> None:
+    closed = [user.username for user in users if user.disabled_at or not user.takes_messages]
+    if closed:
+        raise NotAllowed(f"The following recipients do not take messages: {', '.join(closed)}")
+
+
+def newest_id(conversation: Conversation) -> int:
+    newest = Message.select(Message.id).where(
+        Message.conversation == conversation, Message.seq == conversation.last_seq
+    )
+    return newest.scalar() or 0
+
+
+def invite(inviter: User, conversation: Conversation, users: list[User], reason: str) -> None:
+    """Ask *users* in; who has hidden the conversation is brought back, who has left stays away."""
+    if not access.may_invite(inviter, conversation):
+        raise NotAllowed("You do not have permission to invite participants to this conversation.")
+    if not users:
+        raise BadInput("Please name at least one person to invite.")
+    there = {place.user_id: place for place in conversation.participants}
+    gone = [user.username for user in users if user.id in there and there[user.id].status == LEFT]
+    if gone:
+        raise Conflict(f"The following people have left this conversation: {', '.join(gone)}")
+    newcomers = [user for user in users if user.id not in there]
+    check_takers(newcomers)
+    bring_back(conversation, users)
+    add(conversation, newcomers, inviter, reason)
+
+
+def bring_back(conversation: Conversation, users: list[User]) -> None:
+    Participant.update(status=ACTIVE).where(
+        Participant.conversation == conversation,
+        Participant.user.in_([user.id for user in users]),
+        Participant.status == HIDDEN,
+    ).execute()
+
+
+def add(conversation: Conversation, users: list[User], inviter: User, reason: str) -> None:
+    """Give *users* their places, to whom all that was said before is unread."""
+    if not users:
+        return
+    ids = [user.id for user in users]
+    ignoring = {user.id for user in User.ignoring(inviter).where(User.id.in_(ids))}
+    newest = newest_id(conversation)
+    Participant.insert_many(
+        {
+            "conversation": conversation,
+            "user": user,
+            "status": IGNORING if user.id in ignoring else ACTIVE,
+            "last_seq": conversation.last_seq,
+            "newest_id": newest,
+            "inviter": inviter,
+            "invite_reason": reason,
+        }
+        for user in users
+    ).execute()
+
+
+def hide(place: Participant) -> None:
+    """Take the conversation out of the user's list until something new is said in it."""
+    Participant.update(status=HIDDEN).where(Participant.id == place.id).execute()
+
+
+def leave(files: Files, place: Participant) -> None:
+    """Take the user out for good; with the last one the conversation is erased, with all that was said."""
+    Participant.update(status=LEFT).where(Participant.id == place.id).execute()
+    remaining = Participant.select().where(
+        Participant.conversation == place.conversation_id, Participant.status.in_([ACTIVE, HIDDEN])
+    )
+    if not remaining.exists():
+        erase(files, place.conversation_id)
+
+
+def erase(files: Files, conversation_id: int) -> None:
+    of_conversation = Attachment.select().join(Message).where(Message.conversation == conversation_id)
+    names = [name for each in of_conversation for name in each.stored]
+    Conversation.delete().where(Conversation.id == conversation_id).execute()
+    database.after_commit(lambda: files.erase(names))
+
+
+def rename(settings: Settings, conversation: Conversation, subject: str, open_invite: bool | None) -> None:
+    """Change the subject, and who may invite where that is given."""
+    check_subject(settings, subject)
+    conversation.subject = subject.strip()
+    if open_invite is not None:
+        conversation.open_invite = open_invite
+    conversation.save(only=[Conversation.subject, Conversation.open_invite])
+
+
+def close(conversation: Conversation) -> None:
+    """From now on only the starter may say something."""
+    conversation.status = CLOSED
+    conversation.save(only=[Conversation.status])
+
+
+def reopen(conversation: Conversation) -> None:
+    conversation.status = OPEN
+    conversation.save(only=[Conversation.status])

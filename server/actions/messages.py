@@ -1,0 +1,110 @@
+"""Saying things in conversations, and keeping track of what has been read."""
+
+from peewee import Case
+
+from models import (
+    ACTIVE,
+    HIDDEN,
+    Attachment,
+    Conversation,
+    Message,
+    Participant,
+    User,
+)
+
+from ..config import Settings
+from ..errors import BadInput, NotAllowed
+from . import access, limits
+
+
+def reply(
+    settings: Settings, author: User, conversation: Conversation, body: str, uploads: list[Attachment]
+) -> Message:
+    """Add a message from *author*, who is known to be active in the conversation."""
+    if not access.may_reply(author, conversation):
+        raise NotAllowed("You do not have permission to reply to this conversation.")
+    check_body(settings, body, uploads)
+    limits.message(settings, author)
+    return send(author, conversation, body, uploads)
+
+
+def check_body(settings: Settings, body: str, uploads: list[Attachment]) -> None:
+    if not body.strip():
+        raise BadInput("Please enter a message.")
+    if len(body) > settings.max_body:
+        raise BadInput(f"A message may have at most {settings.max_body} characters.")
+    if len(uploads) > settings.max_attachments:
+        raise BadInput(f"A message may have at most {settings.max_attachments} attachments.")
+
+
+def send(author: User, conversation: Conversation, body: str, uploads: list[Attachment]) -> Message:
+    """Put a message at the next place; it brings the conversation back for those who have hidden it."""
+    seq = next_seq(conversation)
+    message = Message.create(conversation=conversation, seq=seq, author=author, body=body)
+    back = Case(Participant.status, [(HIDDEN, ACTIVE)], Participant.status)
+    Participant.update(last_seq=seq, newest_id=message.id, status=back).where(
+        Participant.conversation == conversation, Participant.status.in_([ACTIVE, HIDDEN])
+    ).execute()
+    Participant.update(read_seq=seq, own_unread=0).where(
+        Participant.conversation == conversation, Participant.user == author
+    ).execute()
+    if uploads:
+        Attachment.update(message=message).where(Attachment.id.in_([each.id for each in uploads])).execute()
+    return message
+
+
+def next_seq(conversation: Conversation) -> int:
+    """Take the conversation's next place; whoever takes it holds the row until the end, so order is commit order."""
+    rows = (
+        Conversation.update(last_seq=Conversation.last_seq + 1)
+        .where(Conversation.id == conversation.id)
+        .returning(Conversation.last_seq)
+        .tuples()
+        .execute()
+    )
+    [(conversation.last_seq,)] = rows
+    return conversation.last_seq
+
+
+def read_up_to(place: Participant, seq: int) -> None:
+    """Move a user's read mark on to *seq*, never back."""
+    if seq <= place.read_seq:
+        return
+    own_unread = count_own_after(place, seq) if place.own_unread else 0
+    Participant.update(read_seq=seq, own_unread=own_unread).where(
+        Participant.id == place.id, Participant.read_seq < seq
+    ).execute()
+
+
+def count_own_after(place: Participant, seq: int) -> int:
+    """How many of the user's own messages stand after *seq*, which do not count as unread."""
+    return int(
+        Message.select()
+        .where(
+            Message.conversation == place.conversation_id,
+            Message.author == place.user_id,
+            Message.seq > seq,
+        )
+        .count()
+    )
+
+
+def mark_read(places: list[Participant]) -> None:
+    Participant.update(read_seq=Participant.last_seq, own_unread=0).where(
+        Participant.id.in_([place.id for place in places])
+    ).execute()
+
+
+def mark_all_read(user: User) -> None:
+    Participant.update(read_seq=Participant.last_seq, own_unread=0).where(
+        Participant.user == user,
+        Participant.status == ACTIVE,
+        Participant.read_seq < Participant.last_seq,
+    ).execute()
+
+
+def mark_unread(place: Participant) -> None:
+    """Make all that others have said unread again."""
+    Participant.update(read_seq=0, own_unread=count_own_after(place, 0)).where(
+        Participant.id == place.id
+    ).execute()

@@ -1,0 +1,226 @@
+"""The WSGI application: which door answers an address, and what HTTP adds to the answer."""
+
+import binascii
+import logging
+import re
+import secrets
+import time
+from base64 import b64decode
+from collections.abc import Callable, Iterable
+from io import BytesIO
+from typing import IO, Any
+
+from werkzeug.wrappers import Request, Response
+
+from models import User, database, open_store
+
+from . import __version__, pictures
+from .actions import access
+from .config import Settings
+from .errors import NotAuthenticated, Refusal, Unavailable
+from .faces import tapatalk
+from .files import Files
+from .passwords import Passwords, slots_for
+from .visits import COOKIE, House, Visit, storage
+from .wire import reference
+from .wire.coding import deflated, inflated
+from .wire.types import File
+from .wire.xmlrpc import SYSTEM, Dispatcher
+
+log = logging.getLogger("switchboard")
+
+ENDPOINTS = ("/mobiquo/mobiquo.php", "/mobiquo/mobiquo", "/mobiquo", "/RPC2")
+ATTACHMENT = re.compile(r"/attachments/([0-9]{1,18})/(thumbnail/)?[^/]+", re.ASCII)
+MULTIPART_ROOM = 64 * 1024
+METHODS = SYSTEM | tapatalk.face.methods
+SECTIONS = {
+    "Forum": [*tapatalk.face.methods.values(), *tapatalk.face.forms.values()],
+    "System": list(SYSTEM.values()),
+}
+INTRO = (
+    "This address takes XML-RPC calls from forum apps and scripts. Any XML-RPC client can use it; with Python: "
+    'xmlrpc.client.ServerProxy("http://name:password@host/RPC2").\n\nText travels as base64 of UTF-8, ids as '
+    "strings, dates in UTC. An optional parameter is skipped with an empty string or an empty array."
+)
+PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+FILE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+
+
+class UploadRequest(Request):
+    """A request whose files stay in memory: the body is there already, and is bounded."""
+
+    max_form_parts = 20
+
+    def _get_file_stream(self, *_: Any, **__: Any) -> IO[bytes]:
+        return BytesIO()
+
+
+class App:
+    """The server behind any WSGI gateway. The body of a request is expected to be at hand."""
+
+    def __init__(self, settings: Settings) -> None:
+        open_store(settings.database, settings.durability)
+        self.settings = settings
+        self.files = Files(settings.files_folder)
+        self.house = House(settings, self.files, Passwords(slots_for(settings.workers)))
+        self.routes: dict[str, dict[str, Callable[[Visit], Response]]] = {
+            **dict.fromkeys(ENDPOINTS, {"POST": self.xmlrpc, "GET": self.page}),
+            "/mobiquo/upload.php": {"POST": self.upload},
+            "/mobiquo/avatar.php": {"GET": self.avatar},
+            "/healthz": {"GET": self.health},
+        }
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        started = time.perf_counter()
+        visit = Visit(UploadRequest(environ), self.house)
+        response = self.answer(visit)
+        took = (time.perf_counter() - started) * 1000
+        log.info(
+            "%s %s %s %s %s %.1f ms",
+            visit.id,
+            visit.actor_name,
+            visit.request.method,
+            visit.called,
+            visit.outcome or response.status_code,
+            took,
+        )
+        return response(environ, start_response)
+
+    def answer(self, visit: Visit) -> Response:
+        endpoint = self.find(visit)
+        try:
+            return endpoint(visit)
+        except Refusal as error:
+            return plain(str(error), error.code)
+        except Exception:
+            log.exception("%s failed", visit.id)
+            return plain("internal error", 500)
+
+    def find(self, visit: Visit) -> Callable[[Visit], Response]:
+        path, verb = visit.request.path, visit.request.method
+        verbs = {"GET": self.attachment} if ATTACHMENT.fullmatch(path) else self.routes.get(path)
+        if verbs is None:
+            return lambda visit: plain("There is nothing at this address.", 404)
+        endpoint = verbs.get("GET" if verb == "HEAD" else verb)
+        return endpoint or (lambda visit: not_this_verb(verbs))
+
+    def body_limit(self, path: str) -> int:
+        """The largest body that is read at this *path*."""
+        if path == "/mobiquo/upload.php":
+            return self.settings.max_upload + MULTIPART_ROOM
+        return self.settings.max_request
+
+    def xmlrpc(self, visit: Visit) -> Response:
+        request = visit.request
+        encoding = request.headers.get("Content-Encoding", "")
+        body = inflated(request.get_data(), encoding, self.settings.max_request)
+        dispatcher = Dispatcher(METHODS, visit)
+        answer = dispatcher._marshaled_dispatch(body)
+        visit.called, visit.outcome = dispatcher.called, dispatcher.outcome
+        return xml(visit, answer)
+
+    def upload(self, visit: Visit) -> Response:
+        form = visit.request.form
+        values: dict[str, Any] = form.to_dict()
+        sent = visit.request.files.get("attachment") or visit.request.files.get("attachment[]")
+        if sent is not None:
+            values["attachment"] = File(sent.filename or "", sent.read())
+        dispatcher = Dispatcher(tapatalk.face.forms, visit)
+        answer = dispatcher.answer_form(values.pop("method_name", "upload_attach"), values)
+        visit.called, visit.outcome = dispatcher.called, dispatcher.outcome
+        return xml(visit, answer)
+
+    def avatar(self, visit: Visit) -> Response:
+        """The picture of a user, for other users and whoever has been told its address; else a blank."""
+        with storage():
+            user = wanted_user(visit.request)
+            data = self.files.read(user.avatar) if user and user.avatar and may_see(visit, user) else None
+        response = Response(data or pictures.BLANK, mimetype="image/png")
+        response.headers["Cache-Control"] = "private, max-age=3600"
+        return guarded(response)
+
+    def attachment(self, visit: Visit) -> Response:
+        match = ATTACHMENT.fullmatch(visit.request.path)
+        assert match is not None
+        with storage():
+            attachment = access.attachment(visit.actor(), int(match[1]))
+        small = match[2] is not None and attachment.thumbnail
+        data = self.files.read(attachment.thumbnail if small else attachment.file)
+        if data is None:
+            raise Unavailable("The file cannot be read at this moment.")
+        kind = pictures.kind_of(attachment.extension)
+        media_type = pictures.thumbnail_type(kind) if small else kind.media_type
+        response = Response(data, content_type=media_type)
+        shown = "inline" if kind.is_image else "attachment"
+        response.headers.set("Content-Disposition", shown, filename=attachment.filename)
+        response.headers["Cache-Control"] = "private, max-age=86400"
+        return guarded(response)
+
+    def page(self, visit: Visit) -> Response:
+        response = Response(
+            reference.page(f"Switchboard {__version__}", INTRO, SECTIONS), mimetype="text/html"
+        )
+        response.headers["Content-Security-Policy"] = PAGE_POLICY
+        return guarded(response)
+
+    def health(self, visit: Visit) -> Response:
+        with storage():
+            database.execute_sql("SELECT 1").fetchone()
+        return plain("ok")
+
+
+def plain(text: str, status: int = 200) -> Response:
+    return Response(text + "\n", status, mimetype="text/plain")
+
+
+def not_this_verb(verbs: dict[str, Any]) -> Response:
+    response = plain("This address does not take that verb.", 405)
+    response.headers["Allow"] = ", ".join(verbs)
+    return response
+
+
+def xml(visit: Visit, body: bytes) -> Response:
+    """An XML-RPC answer with what the mobile apps look for in its head."""
+    small = deflated(body, visit.request.headers.get("Accept-Encoding", ""))
+    response = Response(small or body, content_type="text/xml; charset=UTF-8")
+    if small:
+        response.headers["Content-Encoding"] = "gzip"
+    response.headers["Vary"] = "Accept-Encoding"
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Mobiquo_is_login"] = "true" if visit.is_login else "false"
+    if visit.cookie is not None:
+        response.headers["Set-Cookie"] = session_cookie(visit)
+    return response
+
+
+def session_cookie(visit: Visit) -> str:
+    value = visit.cookie or "deleted"
+    ends = "" if visit.cookie else "; Max-Age=0"
+    return f"{COOKIE}={value}; Path=/{ends}; HttpOnly; SameSite=Lax{'; Secure' if visit.is_secure else ''}"
+
+
+def guarded(response: Response) -> Response:
+    """Keep a browser from making more of it than it is."""
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers.setdefault("Content-Security-Policy", FILE_POLICY)
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+def wanted_user(request: Request) -> User | None:
+    """The user whom the query names by id, or by name in base64."""
+    user_id, name = request.args.get("user_id", ""), request.args.get("username", "")
+    if re.fullmatch(r"[0-9]{1,18}", user_id, re.ASCII):
+        return User.get_or_none(User.id == int(user_id))
+    try:
+        return User.named([b64decode(name).decode()]).first() if name else None
+    except (binascii.Error, ValueError):
+        return None
+
+
+def may_see(visit: Visit, user: User) -> bool:
+    mark = visit.request.args.get("v", "")
+    try:
+        return secrets.compare_digest(mark.encode(), user.avatar[-8:].encode()) or visit.user is not None
+    except NotAuthenticated:
+        return False

@@ -1,0 +1,68 @@
+"""Every setting, declared once; nothing else reads the environment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+PREFIX = "SWITCHBOARD_"
+
+
+def setting(default: Any, meaning: str, choices: tuple[str, ...] = ()) -> Any:
+    return field(default=default, metadata={"meaning": meaning, "choices": choices})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the people who run the server may decide. Times are in seconds, sizes in bytes."""
+
+    host: str = setting("127.0.0.1", "address to listen on")
+    port: int = setting(8000, "port to listen on; 0 takes a free one")
+    database: str = setting("sqlite:///switchboard.db", "the store's address")
+    durability: str = setting(
+        "full", "what a commit waits for: full the disk, relaxed nothing", ("full", "relaxed")
+    )
+    files: str = setting("", "folder of attachments and pictures; default: beside the store")
+    url: str = setting("", "address under which the world sees this server, such as https://talk.example.org")
+    workers: int = setting(1, "number of processes that answer calls")
+    limits: str = setting(
+        "on", "off switches every limit on how often something may be done off", ("on", "off")
+    )
+    max_request: int = setting(256 * 1024, "largest body of a call, after decompression")
+    max_upload: int = setting(2 * 1024 * 1024, "largest attachment")
+    max_attachments: int = setting(10, "most attachments of one message")
+    extensions: str = setting("png,jpg,jpeg,gif,webp,pdf,txt,zip", "kinds of files that may be attached")
+    max_subject: int = setting(100, "longest subject, in characters")
+    max_body: int = setting(10_000, "longest message, in characters")
+    max_recipients: int = setting(100, "most people named in one call")
+    message_burst: int = setting(30, "messages a user may send at once; 0: no limit")
+    message_interval: float = setting(1.0, "seconds between messages after that")
+    conversation_burst: int = setting(10, "conversations a user may begin at once; 0: no limit")
+    conversation_interval: float = setting(10.0, "seconds between conversations after that")
+    login_burst: int = setting(10, "failed logins per account and address; 0: no limit")
+    login_interval: float = setting(60.0, "seconds between further attempts after that")
+
+    @property
+    def extension_list(self) -> list[str]:
+        return [word.strip().lower() for word in self.extensions.split(",") if word.strip()]
+
+    @property
+    def files_folder(self) -> Path:
+        """Where files lie: as set, or beside an embedded store under its name."""
+        embedded, _, path = self.database.partition("sqlite:///")
+        beside = Path("switchboard.db" if embedded else path).with_suffix(".files")
+        return Path(self.files) if self.files else beside
+
+    def environment(self) -> dict[str, str]:
+        """These settings in the form in which ``from_environment`` reads them."""
+        return {variable(f.name): str(getattr(self, f.name)) for f in fields(self)}
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
+        given = {f: environment[variable(f.name)] for f in fields(cls) if variable(f.name) in environment}
+        return cls(**{f.name: type(f.default)(text) for f, text in given.items()})
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return PREFIX + name.upper()

@@ -1,0 +1,123 @@
+"""What all methods of the forum door share: how they say yes and no, and how they show a person."""
+
+import urllib.parse
+from typing import Any, NotRequired, TypedDict
+
+from models import User, is_online
+
+from ...errors import NotAuthenticated, Refusal
+from ...visits import Visit
+from ...wire.types import Id, Text
+from ..face import Face
+
+NOT_LOGGED_IN = "You are not logged in or you do not have permission to do this action."
+
+
+class Result(TypedDict):
+    """Whether it was done, and where it was not, why, in words for the user."""
+
+    result: bool
+    result_text: Text
+
+
+class Person(TypedDict):
+    """A user in a list. Clients disagree on which of the two spellings of the name they read."""
+
+    user_id: Id
+    user_name: Text
+    username: Text
+    user_type: Text
+    icon_url: str
+
+
+YES: Result = {"result": True, "result_text": ""}
+
+
+def refuse(error: Refusal) -> dict[str, Any]:
+    """A refusal in the form of the mobile apps: a struct, never a fault."""
+    if isinstance(error, NotAuthenticated):
+        return no(NOT_LOGGED_IN) | {"error": b"Login required", "result_reason": 1}
+    return no(str(error))
+
+
+def no(text: str) -> dict[str, Any]:
+    return {"result": False, "result_text": text.encode()}
+
+
+face = Face("forum", refuse)
+
+
+def icon_url(visit: Visit, user_id: int, avatar: str) -> str:
+    """Where the user's picture is, empty where he has none.
+
+    The end of the stored file's name stands in the address: apps fetch pictures without a credential, and
+    who knows it has been shown this very picture.
+    """
+    if not avatar:
+        return ""
+    query = urllib.parse.urlencode({"user_id": user_id, "v": avatar[-8:]})
+    return visit.address_of(f"/mobiquo/avatar.php?{query}")
+
+
+def person(visit: Visit, user: User) -> Person:
+    return {
+        "user_id": user.id,
+        "user_name": user.username,
+        "username": user.username,
+        "user_type": user_type(user),
+        "icon_url": icon_url(visit, user.id, user.avatar),
+    }
+
+
+def user_type(user: User) -> str:
+    if user.disabled_at:
+        return "banned"
+    return "admin" if user.is_admin else "normal"
+
+
+class Participant(TypedDict):
+    """Someone who takes or took part; the first and the last member are where a client looks for them."""
+
+    username: Text
+    user_id: Id
+    user_type: Text
+    is_online: bool
+    has_left: bool
+    icon_url: str
+
+
+class Attached(TypedDict):
+    """A file that came with a message."""
+
+    attachment_id: Id
+    filename: Text
+    filesize: int
+    content_type: str
+    url: str
+    thumbnail_url: NotRequired[str]
+
+
+def attached(visit: Visit, row: Any) -> Attached:
+    base = f"/attachments/{row.id}"
+    name = urllib.parse.quote(row.filename, safe="")
+    shown: Attached = {
+        "attachment_id": row.id,
+        "filename": row.filename,
+        "filesize": row.size,
+        "content_type": row.extension,
+        "url": visit.address_of(f"{base}/{name}"),
+    }
+    if row.thumbnail:
+        shown["thumbnail_url"] = visit.address_of(f"{base}/thumbnail/{name}")
+    return shown
+
+
+def participant(visit: Visit, row: Any, left: bool) -> Participant:
+    return {
+        "username": row.username,
+        "user_id": row.id,
+        "user_type": "normal",
+        "is_online": is_online(row.seen_at),
+        "has_left": left,
+        "icon_url": icon_url(visit, row.id, row.avatar),
+    }

@@ -1,0 +1,146 @@
+"""Between Granian and the application: a call gets a thread only when all of its body is in memory.
+
+Granian's WSGI side would hold a thread for as long as a slow client takes to send its body; here such a
+client holds nothing but its own buffer, and not for long.
+"""
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from .actions import attachments
+from .app import App
+from .config import Settings
+from .passwords import slots_for
+
+log = logging.getLogger(__name__)
+
+BODY_SECONDS = 30
+DAY = 24 * 3600.0
+TOO_LARGE, TOO_SLOW, BAD_LENGTH = (413, "The body is too large.\n"), (408, "The body came too slowly.\n"), 400
+
+Answer = tuple[int, list[tuple[str, str]], bytes]
+
+
+class BodyRefused(Exception):
+    """The body is not read to its end."""
+
+
+class Gate:
+    """Granian's RSGI application around a WSGI one."""
+
+    def __init__(self, app: App, threads: int) -> None:
+        self.app = app
+        self.pool = ThreadPoolExecutor(threads, thread_name_prefix="call")
+
+    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.sweeping = loop.create_task(self.sweep_daily())
+
+    def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.sweeping.cancel()
+        self.pool.shutdown(wait=True)
+
+    async def __rsgi__(self, scope: Any, protocol: Any) -> None:
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                body = await read_body(scope, protocol, self.app.body_limit(scope.path))
+        except (TimeoutError, BodyRefused) as error:
+            status, text = TOO_LARGE if isinstance(error, BodyRefused) else TOO_SLOW
+            protocol.response_str(status, [("content-type", "text/plain"), ("connection", "close")], text)
+            return
+        environ = environ_of(scope, body)
+        loop = asyncio.get_running_loop()
+        status, headers, answer = await loop.run_in_executor(self.pool, call, self.app, environ)
+        protocol.response_bytes(status, headers, answer)
+
+    async def sweep_daily(self) -> None:
+        """Throw away at the start and then once a day what nobody needs any more."""
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                await loop.run_in_executor(self.pool, attachments.sweep, self.app.files)
+            except Exception:
+                log.exception("the daily sweep failed")
+            await asyncio.sleep(DAY)
+
+
+async def read_body(scope: Any, protocol: Any, limit: int) -> bytes:
+    """All of the body; refused as soon as it is known to be larger than *limit*."""
+    if int(scope.headers.get("content-length") or 0) > limit:
+        raise BodyRefused
+    chunks, size = [], 0
+    async for chunk in protocol:
+        size += len(chunk)
+        if size > limit:
+            raise BodyRefused
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def environ_of(scope: Any, body: bytes) -> dict[str, Any]:
+    """The request as WSGI describes it."""
+    host, _, port = scope.server.rpartition(":")
+    client, _, client_port = scope.client.rpartition(":")
+    environ = {
+        "REQUEST_METHOD": scope.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(scope.path).decode("latin-1"),
+        "QUERY_STRING": scope.query_string,
+        "SERVER_NAME": host,
+        "SERVER_PORT": port,
+        "SERVER_PROTOCOL": f"HTTP/{scope.http_version}",
+        "REMOTE_ADDR": client.strip("[]"),
+        "REMOTE_PORT": client_port,
+        "CONTENT_LENGTH": str(len(body)),
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scope.scheme,
+        "wsgi.input": BytesIO(body),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+        "wsgi.input_terminated": True,
+    }
+    add_headers(environ, scope.headers.items())
+    return environ
+
+
+def add_headers(environ: dict[str, Any], headers: Iterable[tuple[str, str]]) -> None:
+    for name, value in headers:
+        key = name.upper().replace("-", "_")
+        if key == "CONTENT_TYPE":
+            environ[key] = value
+        elif key not in ("CONTENT_LENGTH", "TRANSFER_ENCODING"):
+            key = f"HTTP_{key}"
+            joint = "; " if key == "HTTP_COOKIE" else ", "
+            environ[key] = f"{environ[key]}{joint}{value}" if key in environ else value
+
+
+def call(app: App, environ: dict[str, Any]) -> Answer:
+    """What the application answers."""
+    head: list[Any] = []
+
+    def start_response(status: str, headers: list[tuple[str, str]], *_: Any) -> Any:
+        head[:] = [int(status[:3]), headers]
+
+    chunks = app(environ, start_response)
+    return head[0], head[1], b"".join(chunks)
+
+
+def open_gate() -> Gate:
+    """What a worker process runs; its settings are in the environment."""
+    logging.basicConfig(
+        format="%(asctime)s %(levelname)s %(message)s", level=os.environ.get(LOG_LEVEL, "INFO")
+    )
+    settings = Settings.from_environment(os.environ)
+    # Twice the slots may be in a login, hashing or waiting; the rest is always free for other calls.
+    return Gate(App(settings), threads=2 * slots_for(settings.workers) + 2)
+
+
+LOG_LEVEL = "SWITCHBOARD_LOG_LEVEL"

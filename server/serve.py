@@ -1,0 +1,120 @@
+"""Starting and stopping the server: one supervising process, and the workers that answer."""
+
+import os
+import socket
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from contextlib import suppress
+
+from granian import Granian
+from granian.constants import Interfaces
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+
+from . import __version__
+from .config import Settings
+from .demo import Cast
+
+STOP_SECONDS = 8
+HEADER_MILLISECONDS = 10_000
+LOOPBACK = ("127.", "::1", "localhost")
+
+
+class CannotListen(Exception):
+    """The address is taken or not ours; the text says which."""
+
+
+def serve(settings: Settings, announce: Callable[[str], None]) -> None:
+    """Answer at the settings' address until SIGTERM or SIGINT; *announce* is given what to tell the user."""
+    os.environ.update(settings.environment())
+    server = Granian(
+        "server.gate:open_gate",
+        factory=True,
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.RSGI,
+        workers=settings.workers,
+        websockets=False,
+        http1_settings=HTTP1Settings(header_read_timeout=HEADER_MILLISECONDS),
+        workers_kill_timeout=STOP_SECONDS,
+        log_level=LogLevels.warning,
+    )
+    address = base_address(settings)
+    waiter = threading.Thread(target=wait_until_ready, args=(address, announce), daemon=True)
+    server.on_startup(waiter.start)
+    server.serve()
+
+
+def greeting(settings: Settings, cast: Cast | None) -> str:
+    """What there is to know before the first call."""
+    base = settings.url.rstrip("/") or base_address(settings)
+    lines = [
+        f"Switchboard {__version__}",
+        f"  forum apps:  {base}/mobiquo/mobiquo.php (or the short {base}/RPC2)",
+        f"  reference:   {base}/mobiquo",
+        f"  store:       {settings.database}, files in {settings.files_folder}",
+    ]
+    if not is_loopback(settings.host) and not settings.url.startswith("https:"):
+        lines.append(
+            "  WARNING: this address can be reached from elsewhere and passwords travel readable; put a proxy"
+            " with TLS in front and set --url."
+        )
+    return "\n".join(lines + (cast_lines(base, cast) if cast else []))
+
+
+def cast_lines(base: str, cast: Cast) -> list[str]:
+    name, password = next(iter(cast.passwords.items()))
+    signed_in = base.replace("://", f"://{name}:{password}@")
+    call = "<methodCall><methodName>get_inbox_stat</methodName></methodCall>"
+    return [
+        "  people:",
+        *(
+            f"    {each}: password {cast.passwords[each]}, token {cast.tokens[each]}, number {cast.numbers[each]}"
+            for each in cast.passwords
+        ),
+        f"  server key:  {cast.server_key}",
+        "  try it, in Python and with curl:",
+        f"""    import xmlrpc.client; print(xmlrpc.client.ServerProxy("{signed_in}/RPC2").get_conversations())""",
+        f"""    curl -u {name}:{password} -d '{call}' {base}/RPC2""",
+    ]
+
+
+def base_address(settings: Settings) -> str:
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
+    return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
+
+
+def wait_until_ready(address: str, announce: Callable[[str], None]) -> None:
+    """Announce the server once it answers."""
+    while True:
+        with (
+            suppress(urllib.error.URLError, OSError),
+            urllib.request.urlopen(f"{address}/healthz", timeout=5),
+        ):
+            announce(f"Switchboard {__version__} is ready at {address}/")
+            return
+        time.sleep(0.02)
+
+
+def free_port(host: str, port: int) -> int:
+    """The *port*, or a free one for 0, after making sure that nobody listens there.
+
+    The workers share their address by SO_REUSEPORT, with which a second server would start without a word
+    and take half of the calls.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+            return int(probe.getsockname()[1])
+        except (OSError, OverflowError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise CannotListen(f"Cannot listen at {host}, port {port}: {reason}.") from error
+
+
+def is_loopback(host: str) -> bool:
+    return host.startswith(LOOPBACK)

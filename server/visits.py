@@ -1,0 +1,220 @@
+"""One request and its actor: by session cookie, access token, name and password, or server key."""
+
+import base64
+import binascii
+import datetime
+import errno
+import logging
+import secrets
+import urllib.parse
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from peewee import OperationalError
+from werkzeug.http import parse_cookie
+from werkzeug.wrappers import Request
+
+from models import Session, User, digest_of, now, session_owner, token_owner, transact, trouble
+
+from .actions import accounts
+from .config import Settings
+from .errors import NotAllowed, NotAuthenticated, Refusal, Unavailable
+from .files import Files
+from .passwords import Passwords
+
+log = logging.getLogger(__name__)
+
+COOKIE = "xf_session"
+SESSION_TOUCH = datetime.timedelta(hours=1)
+SEEN_TOUCH = datetime.timedelta(seconds=30)
+FORM_TYPES = ("", "application/x-www-form-urlencoded", "multipart/form-data", "text/plain")
+OWN_SITE = ("same-origin", "none")
+
+
+@dataclass(frozen=True)
+class House:
+    """What the process has to offer to every request."""
+
+    settings: Settings
+    files: Files
+    passwords: Passwords
+
+
+class Visit:
+    """One request and whoever made it.
+
+    *cookie* is what the answer sets as the session cookie: a new value, an empty one to take it away, or
+    None to leave it as it is. *id*, *called* and *outcome* are for the log: what was called, and what came
+    of it where that is more than HTTP's status.
+    """
+
+    def __init__(self, request: Request, house: House) -> None:
+        self.request = request
+        self.settings, self.files, self.passwords = house.settings, house.files, house.passwords
+        self.address = request.remote_addr or ""
+        self.session_id: int | None = None
+        self.cookie: str | None = None
+        self.id = secrets.token_hex(4)
+        self.called, self.outcome = printable(request.path), ""
+
+    def give(self, kind: Any) -> Any:
+        """This visit as the *kind* of thing a method asks for, or a refusal."""
+        return self.actor() if kind is User else self
+
+    def transact(self, work: Callable[[], Any], kind: str) -> Any:
+        """The result of *work* in one transaction, where the kind says so."""
+        with storage():
+            return work() if kind == "own" else transact(work, writes=kind == "write")
+
+    def actor(self) -> User:
+        """The user who makes this request, or a refusal."""
+        if self.user is None:
+            raise NotAuthenticated()
+        return self.user
+
+    @property
+    def is_login(self) -> bool:
+        """Whether a user makes this request, as the mobile apps want to know with every answer."""
+        try:
+            return self.user is not None
+        except Refusal:
+            return False
+
+    @property
+    def actor_name(self) -> str:
+        """Who it was, for the log, where anybody has asked."""
+        user = self.__dict__.get("user")
+        return printable(user.username) if user else "-"
+
+    @cached_property
+    def user(self) -> User | None:
+        with storage():
+            user, anonymous = self.find_user()
+        if user is not None and not anonymous:
+            self.see(user)
+        return user
+
+    def find_user(self) -> tuple[User | None, bool]:
+        """The user whose credential comes with the request, and whether he wants to go unseen."""
+        header = self.request.headers.get("Authorization", "") or self.request.headers.get("X-API-Key", "")
+        if header:
+            return self.by_header(header), False
+        value = parse_cookie(self.request.headers.get("Cookie", "")).get(COOKIE, "").strip()
+        return self.by_session(value) if value else (None, False)
+
+    def by_header(self, header: str) -> User | None:
+        scheme, _, rest = header.strip().partition(" ")
+        if scheme.lower() == "basic" and rest:
+            return self.by_basic(rest.strip())
+        return by_token(rest.strip() if scheme.lower() == "bearer" else header.strip())
+
+    def by_basic(self, encoded: str) -> User | None:
+        """The user of HTTP Basic, whose password is his own or one of his access tokens."""
+        try:
+            name, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            return None
+        user = by_token(password)
+        if user is not None:
+            return user if User.named([name]).where(User.id == user.id).exists() else None
+        return accounts.identify(self.settings, self.passwords, name, password, self.address)
+
+    def by_session(self, value: str) -> tuple[User | None, bool]:
+        row = session_owner.one(digest=digest_of(value))
+        if row is None or row.used_at < now() - Session.LIFE:
+            return None, False
+        self.refuse_forgery()
+        self.session_id = row.session_id
+        if row.used_at < now() - SESSION_TOUCH or row.address != self.address:
+            touch = Session.update(used_at=now(), address=self.address).where(Session.id == row.session_id)
+            quietly(touch.execute)
+        return User.of_row(row), row.anonymous
+
+    def log_in(self, user: User, anonymous: bool) -> None:
+        """From here on this visit is the *user*'s, with a session of its own."""
+        session, self.cookie = accounts.begin_session(user, self.address, anonymous)
+        self.session_id = session.id
+        self.__dict__["user"] = user
+        if not anonymous:
+            self.see(user)
+
+    def log_out(self) -> None:
+        """End the session that came with the request, if one did."""
+        if self.user is not None and self.session_id is not None:
+            accounts.end_session(self.session_id)
+        self.cookie, self.session_id = "", None
+        self.__dict__["user"] = None
+
+    def refuse_forgery(self) -> None:
+        """Refuse what another site's page has its visitor's browser send along with the cookie.
+
+        Browsers say where a request comes from; the mobile clients say nothing, and some of them send XML
+        under a form type, as no page of another site can without these headers.
+        """
+        headers = self.request.headers
+        site, origin = headers.get("Sec-Fetch-Site"), headers.get("Origin")
+        if site is None and origin is None:
+            return
+        foreign = (site or "none") not in OWN_SITE or not self.is_own(origin)
+        if foreign or (self.request.mimetype in FORM_TYPES and not self.takes_forms):
+            raise NotAllowed(
+                "This call comes from another site's page, so the session cookie does not count."
+            )
+
+    @property
+    def takes_forms(self) -> bool:
+        """Whether forms are what this address is for: uploads, and what is only read."""
+        return self.request.method != "POST" or self.request.path.endswith("/upload.php")
+
+    def is_own(self, origin: str | None) -> bool:
+        host = urllib.parse.urlsplit(origin or "").netloc
+        return origin is None or host in (self.request.host, urllib.parse.urlsplit(self.settings.url).netloc)
+
+    def see(self, user: User) -> None:
+        """Note that *user* is here, at most twice a minute."""
+        if user.seen_at is None or user.seen_at < now() - SEEN_TOUCH:
+            user.seen_at = now()
+            quietly(User.update(seen_at=user.seen_at).where(User.id == user.id).execute)
+
+    def address_of(self, path: str) -> str:
+        """The absolute address of a *path* here, as this client knows the server."""
+        return (self.settings.url.rstrip("/") or self.request.host_url.rstrip("/")) + path
+
+    @property
+    def is_secure(self) -> bool:
+        return self.request.is_secure or self.settings.url.startswith("https:")
+
+
+@contextmanager
+def storage() -> Iterator[None]:
+    """Where the store or the disk fails, a refusal that says why; nothing is half done then."""
+    try:
+        yield
+    except OperationalError as error:
+        log.warning("the store failed: %s", error)
+        raise Unavailable(f"{trouble(error)} Please try again later.") from error
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise Unavailable("The storage is full. Please try again later.") from error
+
+
+def printable(text: str) -> str:
+    """*text* fit for one line of a log, however it was meant."""
+    return text[:100].encode("unicode_escape").decode()
+
+
+def by_token(token: str) -> User | None:
+    row = token_owner.one(digest=digest_of(token))
+    return None if row is None else User.of_row(row)
+
+
+def quietly(write: Callable[[], Any]) -> None:
+    """Do a write that no answer depends on; where the store cannot take it, reading goes on."""
+    try:
+        write()
+    except OperationalError as error:
+        log.warning("not noted: %s", error)

@@ -1,0 +1,131 @@
+"""A published method, read off one Python function's signature and docstring.
+
+Parameters before the slash are given by the server and say who may call; those after it come from the caller.
+"""
+
+import inspect
+import re
+import typing
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from ..errors import BadParams, Refusal
+from .types import Codec, codec_for
+
+PARAM = re.compile(r"^:param (\w+): (.+(?:\n {4}.+)*)$", re.MULTILINE)
+NOT_GIVEN: tuple[Any, ...] = ("", b"", [], None)
+MOST_REST = 10
+
+Transaction = Literal["write", "read", "own"]
+
+
+class Giver(Protocol):
+    """What a request offers to a method."""
+
+    def give(self, kind: Any) -> Any:
+        """This request as the *kind* of thing that a method asks for, or a refusal."""
+
+    def transact(self, work: Callable[[], Any], kind: Transaction) -> Any:
+        """The result of *work*, done in a transaction of this kind."""
+
+
+@dataclass(frozen=True)
+class Param:
+    """One parameter that comes from the caller."""
+
+    name: str
+    codec: Codec
+    required: bool
+    doc: str
+
+    def load(self, value: Any) -> Any:
+        try:
+            return self.codec.load(value)
+        except BadParams as error:
+            raise BadParams(f"{self.name}: {error}") from None
+
+    @property
+    def described(self) -> str:
+        return f"{self.name} ({self.codec.name}{'' if self.required else ', optional'}): {self.doc}"
+
+
+class Method:
+    """All that is known of a published function, and the one way to call it.
+
+    *transaction*: ``write`` and ``read`` run the function and the conversion of its answer in one
+    transaction, so that what cannot be sent is not stored; with ``own`` the function opens its own, because
+    it does slow work before.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        name: str,
+        transaction: Transaction,
+        refuse: Callable[[Refusal], Any],
+    ) -> None:
+        self.function, self.name, self.transaction, self.refuse = function, name, transaction, refuse
+        text = inspect.getdoc(function) or ""
+        docs = {key: " ".join(doc.split()) for key, doc in PARAM.findall(text)}
+        hints = typing.get_type_hints(function, include_extras=True)
+        parameters = list(inspect.signature(function).parameters.values())
+        self.doc = PARAM.sub("", text).strip()
+        self.given = [hints[p.name] for p in parameters if p.kind is p.POSITIONAL_ONLY]
+        self.params = [
+            Param(p.name, codec_for(hints[p.name]), p.default is p.empty, docs.pop(p.name))
+            for p in parameters
+            if p.kind is p.POSITIONAL_OR_KEYWORD
+        ]
+        self.takes_rest = any(p.kind is p.VAR_POSITIONAL and docs.pop(p.name) for p in parameters)
+        self.least = sum(p.required for p in self.params)
+        self.most = len(self.params) + (MOST_REST if self.takes_rest else 0)
+        self.returns = codec_for(hints["return"])
+        if docs:
+            raise TypeError(f"{name} documents what it does not take: {', '.join(docs)}")
+
+    def call(self, giver: Giver, values: Sequence[Any]) -> Any:
+        """The answer, ready for the wire, to a call with these *values* in the declared order."""
+        given = [giver.give(kind) for kind in self.given]
+        arguments = self.bind(values)
+        return giver.transact(lambda: self.returns.dump(self.function(*given, **arguments)), self.transaction)
+
+    def call_by_name(self, giver: Giver, values: dict[str, Any]) -> Any:
+        """The same with values by the names of the parameters; other names are passed over."""
+        given = [giver.give(kind) for kind in self.given]
+        arguments = self.bind_names(values)
+        return giver.transact(lambda: self.returns.dump(self.function(*given, **arguments)), self.transaction)
+
+    def bind(self, values: Sequence[Any]) -> dict[str, Any]:
+        if not self.least <= len(values) <= self.most:
+            raise BadParams(self.wrong_number(len(values)))
+        return self.bind_names({p.name: value for p, value in zip(self.params, values, strict=False)})
+
+    def bind_names(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Arguments for the function; an optional one that is empty counts as not given."""
+        for param in self.params:
+            if param.required and param.name not in values:
+                raise BadParams(f"{param.name}: missing")
+        return {
+            p.name: p.load(values[p.name])
+            for p in self.params
+            if p.name in values and (p.required or not is_skipped(values[p.name]))
+        }
+
+    def wrong_number(self, number: int) -> str:
+        accepted = str(self.least) if self.least == self.most else f"{self.least} to {self.most}"
+        missing = f" ({self.params[number].name} is missing)" if number < self.least else ""
+        return f"{self.name} takes {accepted} parameters, got {number}{missing}"
+
+    def signatures(self) -> list[list[str]]:
+        """The result's type and then the parameters', once for each accepted number of arguments."""
+        types = [p.codec.name for p in self.params] + ["undefined"] * (self.most - len(self.params))
+        return [[self.returns.name, *types[:length]] for length in range(self.least, self.most + 1)]
+
+    def help(self) -> str:
+        """The docstring, with types where the parameters are described."""
+        return "\n\n".join(filter(None, [self.doc, "\n".join(p.described for p in self.params)]))
+
+
+def is_skipped(value: Any) -> bool:
+    return any(type(value) is type(empty) and value == empty for empty in NOT_GIVEN)

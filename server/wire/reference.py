@@ -1,0 +1,86 @@
+"""The method reference, written out from the declarations: as Markdown, and as a page for people."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from lxml import html
+from lxml.builder import ElementMaker
+
+from .declare import Method
+
+E: Any = ElementMaker(makeelement=html.html_parser.makeelement)
+
+STYLE = """
+body { font: 1rem/1.5 system-ui, sans-serif; max-width: 50rem; margin: 2rem auto; padding: 0 1rem;
+       color: #1c2430; background: #fff; }
+code { font-family: ui-monospace, monospace; overflow-wrap: anywhere; }
+h3 { margin: 2rem 0 .25rem; }
+table { border-collapse: collapse; width: 100%; }
+th, td { border-bottom: 1px solid #ccd3dd; padding: .25rem .75rem .25rem 0; text-align: left;
+         vertical-align: top; }
+@media (prefers-color-scheme: dark) { body { color: #e4e8ee; background: #14181f; } a { color: #8ab8ff; }
+  th, td { border-color: #39424f; } }
+"""
+
+
+def markdown(faces: Mapping[str, Iterable[Method]]) -> str:
+    """One section a face, one entry a method."""
+    return "\n".join(line for face, methods in faces.items() for line in markdown_section(face, methods))
+
+
+def markdown_section(face: str, methods: Iterable[Method]) -> Iterator[str]:
+    yield f"## {face}\n"
+    for method in methods:
+        yield f"### {call(method)}\n"
+        yield f"{method.doc}\n"
+        if method.params:
+            yield "| parameter | type | required | meaning |\n| --- | --- | --- | --- |"
+            for p in method.params:
+                yield f"| `{p.name}` | {p.codec.name} | {'yes' if p.required else 'no'} | {p.doc} |"
+            yield ""
+        yield f"Answers {article(method.returns.name)}.\n"
+
+
+def page(title: str, intro: str, faces: Mapping[str, Iterable[Method]]) -> bytes:
+    """The same as a page that needs nothing from elsewhere and runs nothing."""
+    parts = [part for face, methods in faces.items() for part in page_section(face, methods)]
+    document = E.html(
+        E.head(
+            E.meta(charset="utf-8"),
+            E.meta(name="viewport", content="width=device-width, initial-scale=1"),
+            E.title(title),
+            E.style(STYLE),
+        ),
+        E.body(E.h1(title), *(E.p(line) for line in intro.split("\n\n")), *parts),
+        lang="en",
+    )
+    return bytes(html.tostring(document, doctype="<!DOCTYPE html>", encoding="utf-8"))
+
+
+def page_section(face: str, methods: Iterable[Method]) -> Iterator[Any]:
+    yield E.h2(face)
+    for method in methods:
+        yield E.h3(E.code(call(method)), id=method.name)
+        yield from (E.p(line) for line in method.doc.split("\n\n"))
+        if method.params:
+            yield E.table(
+                E.tr(*(E.th(head) for head in ("parameter", "type", "required", "meaning"))),
+                *(page_row(p) for p in method.params),
+            )
+        yield E.p(f"Answers {article(method.returns.name)}.")
+
+
+def page_row(p: Any) -> Any:
+    return E.tr(E.td(E.code(p.name)), E.td(p.codec.name), E.td("yes" if p.required else "no"), E.td(p.doc))
+
+
+def call(method: Method) -> str:
+    """How a call of the method looks, optional parameters in brackets."""
+    required = ", ".join(p.name for p in method.params if p.required)
+    optional = ", ".join(p.name for p in method.params if not p.required)
+    joint = ", " if required and optional else ""
+    return f"{method.name}({required}{f'[{joint}{optional}]' if optional else ''})"
+
+
+def article(word: str) -> str:
+    return f"an {word}" if word[0] in "aeiou" else f"a {word}"

@@ -1,0 +1,206 @@
+"""How declared Python types travel: checked on the way in, converted on the way out.
+
+The one place that sees wire forms: base64 for text, strings for ids, epoch seconds. A codec loads what the
+XML-RPC parser gives (built-in types, ``bytes`` for base64) and dumps what the writer takes.
+"""
+
+import datetime
+import re
+import types
+import typing
+from collections.abc import Callable
+from typing import Annotated, Any, NamedTuple
+
+from ..errors import BadParams
+
+INTEGER = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
+FLAGS = {0: False, 1: True, "0": False, "1": True, "false": False, "true": True}
+LARGEST_INT, LARGEST_ID = 2**31 - 1, 2**63 - 1
+
+
+class Codec:
+    """One wire type: its XML-RPC name, and both directions."""
+
+    def __init__(
+        self, name: str, load: Callable[[Any], Any], dump: Callable[[Any], Any] = lambda value: value
+    ) -> None:
+        self.name, self.load, self.dump = name, load, dump
+
+
+def wrong(expected: str, value: Any) -> BadParams:
+    return BadParams(f"expected {expected}, got {WIRE_NAMES.get(type(value), 'another type')}")
+
+
+WIRE_NAMES = {
+    str: "string",
+    int: "int",
+    bool: "boolean",
+    bytes: "base64",
+    list: "array",
+    dict: "struct",
+    float: "double",
+    datetime.datetime: "dateTime.iso8601",
+    type(None): "nil",
+}
+
+
+def load_text(value: Any) -> str:
+    if type(value) is str:
+        return value
+    if type(value) is not bytes:
+        raise wrong("text", value)
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        raise BadParams("the base64 text is not UTF-8") from None
+
+
+def load_int(value: Any) -> int:
+    if type(value) is int:
+        return value
+    if type(value) is str and INTEGER.fullmatch(value.strip()):
+        return int(value)
+    raise wrong("int", value)
+
+
+def load_natural(value: Any) -> int:
+    number = load_int(value)
+    if number < 0:
+        raise BadParams("must not be negative")
+    return number
+
+
+def load_id(value: Any) -> int:
+    if type(value) not in (int, str):
+        raise wrong("an id", value)
+    number = load_natural(value)
+    if number > LARGEST_ID:
+        raise BadParams("is no id")
+    return number
+
+
+def load_ids(value: Any) -> list[int]:
+    """Ids in an array, or in one string with commas between them."""
+    if type(value) is str:
+        value = [part for part in value.split(",") if part.strip()]
+    return [load_id(item) for item in (value if type(value) is list else [value])]
+
+
+def load_flag(value: Any) -> bool:
+    if type(value) is bool:
+        return value
+    flag = FLAGS.get(value.strip().lower() if type(value) is str else value if type(value) is int else None)
+    if flag is None:
+        raise wrong("boolean", value)
+    return flag
+
+
+def dump_int(value: int) -> int:
+    """The number, which has to fit the 32 bits of an XML-RPC int while the call can still be undone."""
+    if not -LARGEST_INT - 1 <= value <= LARGEST_INT:
+        raise OverflowError(f"{value} does not fit an XML-RPC int")
+    return int(value)
+
+
+def dump_epoch(moment: datetime.datetime) -> str:
+    return str(int(moment.timestamp()))
+
+
+class File(NamedTuple):
+    """A file as a form brings it: the name its sender gives it, and its bytes."""
+
+    name: str
+    data: bytes
+
+
+def load_file(value: Any) -> File:
+    if not isinstance(value, File):
+        raise wrong("a file", value)
+    return value
+
+
+STRING = Codec("string", load_text, str)
+BASE64 = Codec("base64", load_text, str.encode)
+INT = Codec("int", load_int, dump_int)
+NATURAL = Codec("int", load_natural, dump_int)
+BOOLEAN = Codec("boolean", load_flag, bool)
+MOMENT = Codec("dateTime.iso8601", lambda value: value)
+EPOCH = Codec("string", load_int, dump_epoch)
+ID = Codec("string", load_id, str)
+IDS = Codec("string", load_ids)
+ANYTHING = Codec("undefined", lambda value: value)
+
+
+class Array(Codec):
+    """A list of one type; *lone* lets a single value stand for a list of one."""
+
+    def __init__(self, item: Codec, lone: bool = False) -> None:
+        super().__init__("array", self.load_items, self.dump_items)
+        self.item, self.lone = item, lone
+
+    def load_items(self, values: Any) -> list[Any]:
+        if type(values) is not list:
+            if not self.lone:
+                raise wrong("array", values)
+            values = [values]
+        return [self.item.load(value) for value in values]
+
+    def dump_items(self, values: Any) -> list[Any]:
+        dump = self.item.dump
+        return [dump(value) for value in values]
+
+
+class Struct(Codec):
+    """A TypedDict: its members are written in the order in which they are declared."""
+
+    def __init__(self, declared: Any) -> None:
+        super().__init__("struct", lambda value: value, self.dump_members)
+        hints = typing.get_type_hints(declared, include_extras=True)
+        self.members = {key: codec_for(hint) for key, hint in hints.items()}
+        self.required = declared.__required_keys__
+        self.dumps = [(key, codec.dump) for key, codec in self.members.items()]
+
+    def dump_members(self, values: Any) -> dict[str, Any]:
+        assert self.required <= values.keys() <= self.members.keys(), sorted(values)
+        return {key: dump(values[key]) for key, dump in self.dumps if key in values}
+
+
+class Keyed(Codec):
+    """A mapping that travels as a struct with one member a key, such as users by id."""
+
+    def __init__(self, key: Codec, item: Codec) -> None:
+        super().__init__("struct", lambda value: value, self.dump_items)
+        self.key, self.item = key, item
+
+    def dump_items(self, values: Any) -> dict[str, Any]:
+        return {self.key.dump(key): self.item.dump(value) for key, value in values.items()}
+
+
+Text = Annotated[str, BASE64]
+Id = Annotated[int, ID]
+Ids = Annotated[list[int], IDS]
+Names = Annotated[list[str], Array(BASE64, lone=True)]
+Natural = Annotated[int, NATURAL]
+Moment = Annotated[datetime.datetime, MOMENT]
+Epoch = Annotated[datetime.datetime, EPOCH]
+
+PLAIN = {Any: ANYTHING, str: STRING, int: INT, bool: BOOLEAN, File: Codec("file", load_file)}
+
+
+def codec_for(hint: Any) -> Codec:
+    """The codec that a type annotation stands for."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Annotated:
+        return typing.cast(Codec, arguments[1])
+    if origin is typing.NotRequired:
+        return codec_for(arguments[0])
+    if origin is list:
+        return Array(codec_for(arguments[0]))
+    if origin is dict:
+        return Keyed(codec_for(arguments[0]), codec_for(arguments[1]))
+    if origin in (types.UnionType, typing.Union):
+        [hint] = [each for each in arguments if each is not type(None)]
+        return codec_for(hint)
+    if typing.is_typeddict(hint):
+        return Struct(hint)
+    return PLAIN[hint]

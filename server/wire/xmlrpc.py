@@ -1,0 +1,170 @@
+"""XML-RPC: one request body in, one response body out; the system methods; the numbers of the faults."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+from xmlrpc.client import Fault
+from xmlrpc.server import SimpleXMLRPCDispatcher
+
+from ..errors import BadParams, Refusal, Unavailable
+from .declare import Giver, Method, Transaction
+from .parser import NotACall, read_call
+from .writer import write_answer, write_fault
+
+log = logging.getLogger(__name__)
+
+PARSE_ERROR, NO_SUCH_METHOD, BAD_PARAMS, INTERNAL_ERROR = -32700, -32601, -32602, -32603
+MOST_CALLS = 50
+
+CAPABILITIES = {
+    "xmlrpc": ("http://www.xmlrpc.com/spec", 1),
+    "faults_interop": ("http://xmlrpc-epi.sourceforge.net/specs/rfc.fault_codes.php", 20010516),
+    "introspection": ("http://xmlrpc-c.sourceforge.net/introspection.html", 1),
+    "system.multicall": ("http://www.xmlrpc.com/discuss/msgReader$1208", 1),
+}
+
+
+def refuse_by_fault(error: Refusal) -> Any:
+    """The answer of a method whose result has no room for a refusal."""
+    raise Fault(error.code, str(error))
+
+
+class Dispatcher(SimpleXMLRPCDispatcher):
+    """Answers one request with the declared *methods*, for whoever makes it.
+
+    What the standard library's dispatcher does by trying, this one does by look-up: the only names that can
+    be called are those in ``funcs``. *called* and *outcome* say afterwards what happened, for the log.
+    """
+
+    def __init__(self, methods: dict[str, Method], giver: Giver) -> None:
+        super().__init__(use_builtin_types=True)
+        self.funcs: dict[str, Method] = methods  # type: ignore[assignment]
+        self.giver = giver
+        self.called, self.outcome = "-", "ok"
+
+    def give(self, kind: Any) -> Any:
+        return self if kind is Dispatcher else self.giver.give(kind)
+
+    def transact(self, work: Callable[[], Any], kind: Transaction) -> Any:
+        return self.giver.transact(work, kind)
+
+    def _marshaled_dispatch(
+        self, data: Any, dispatch_method: Callable[..., Any] | None = None, path: str | None = None
+    ) -> bytes:
+        try:
+            self.called, params = read_call(data)
+            return write_answer(self._dispatch(self.called, params))
+        except NotACall as error:
+            return self.fault(Fault(PARSE_ERROR, f"not an XML-RPC call: {error}"))
+        except Fault as fault:
+            return self.fault(fault)
+
+    def answer_form(self, name: str, values: dict[str, Any]) -> bytes:
+        """The response to a form, which brings its values by name."""
+        self.called = name
+        try:
+            return write_answer(self.answered(name, lambda method: method.call_by_name(self, values)))
+        except Fault as fault:
+            return self.fault(fault)
+
+    def fault(self, fault: Fault) -> bytes:
+        self.outcome = f"fault {fault.faultCode}"
+        return write_fault(fault.faultCode, fault.faultString)
+
+    def _dispatch(self, name: str, params: Any) -> Any:
+        return self.answered(name, lambda method: method.call(self, params))
+
+    def answered(self, name: str, call: Callable[[Method], Any]) -> Any:
+        """What *call* answers of the method with this *name*; whatever goes wrong becomes a refusal or a fault."""
+        method = self.funcs.get(name)
+        if method is None:
+            raise Fault(NO_SUCH_METHOD, f"no method named {name[:100]}")
+        try:
+            return call(method)
+        except Refusal as error:
+            return self.refused(method, error)
+        except Fault:
+            raise
+        except Exception:
+            log.exception("%s failed", name)
+            raise Fault(INTERNAL_ERROR, "internal error") from None
+
+    def refused(self, method: Method, error: Refusal) -> Any:
+        self.outcome = f"refused {error.code}"
+        if isinstance(error, BadParams):
+            raise Fault(BAD_PARAMS, str(error)) from None
+        if isinstance(error, Unavailable):
+            raise Fault(error.code, str(error)) from None
+        return method.refuse(error)
+
+    def declared(self, name: str) -> Method:
+        try:
+            return self.funcs[name]
+        except KeyError:
+            raise BadParams(f"method_name: no method named {name[:100]}") from None
+
+    def system_listMethods(self: "Dispatcher", /) -> list[str]:
+        """List the names of all methods that can be called here."""
+        return sorted(self.funcs)
+
+    def system_methodSignature(self: "Dispatcher", /, method_name: str) -> list[list[str]]:  # type: ignore[override]
+        """Give the signatures of a method: each the type of the result, then those of the parameters.
+
+        There is one signature for each number of parameters that is accepted.
+
+        :param method_name: the method
+        """
+        return self.declared(method_name).signatures()
+
+    def system_methodHelp(self: "Dispatcher", /, method_name: str) -> str:
+        """Say what a method does and what its parameters mean.
+
+        :param method_name: the method
+        """
+        return self.declared(method_name).help()
+
+    def system_getCapabilities(self: "Dispatcher", /) -> dict[str, Any]:
+        """Name the extensions of XML-RPC that are spoken here, with the address and version of each."""
+        return {
+            name: {"specUrl": url, "specVersion": version} for name, (url, version) in CAPABILITIES.items()
+        }
+
+    def system_multicall(self: "Dispatcher", /, call_list: list[Any]) -> list[Any]:  # type: ignore[override]
+        """Make several calls in one request, each a transaction of its own.
+
+        Each is answered by an array that holds its result, or by the struct of its fault. At most 50 calls,
+        none of them system.multicall.
+
+        :param call_list: structs of methodName (string) and params (array)
+        """
+        if len(call_list) > MOST_CALLS:
+            raise BadParams(f"call_list: more than {MOST_CALLS} calls")
+        return [self.call_one(call) for call in call_list]
+
+    def call_one(self, call: Any) -> Any:
+        try:
+            name, params = self.parts(call)
+            return [self._dispatch(name, params)]
+        except Fault as fault:
+            return {"faultCode": fault.faultCode, "faultString": fault.faultString}
+
+    def parts(self, call: Any) -> tuple[str, list[Any]]:
+        name = call.get("methodName") if isinstance(call, dict) else None
+        params = call.get("params", []) if isinstance(call, dict) else None
+        if not isinstance(name, str) or not isinstance(params, list):
+            raise Fault(BAD_PARAMS, "call_list: each call is a struct of methodName and params")
+        if name == "system.multicall":
+            raise Fault(BAD_PARAMS, "call_list: system.multicall inside itself")
+        return name, params
+
+
+SYSTEM = {
+    name: Method(function, name, "own", refuse_by_fault)
+    for name, function in {
+        "system.listMethods": Dispatcher.system_listMethods,
+        "system.methodSignature": Dispatcher.system_methodSignature,
+        "system.methodHelp": Dispatcher.system_methodHelp,
+        "system.getCapabilities": Dispatcher.system_getCapabilities,
+        "system.multicall": Dispatcher.system_multicall,
+    }.items()
+}

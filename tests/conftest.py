@@ -1,0 +1,132 @@
+"""What all tests share: a store of one's own, and a live server that is started once."""
+
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+from xmlrpc.client import ServerProxy
+
+import pytest
+from builders import Cast
+
+from models import close_store, database, migrate, open_store
+from server.actions import accounts
+from server.config import Settings
+from server.files import Files
+from server.passwords import Passwords
+
+READY = re.compile(r"ready at (http://[^/]+)/")
+START_SECONDS = 20
+numbers = count(1)
+
+
+@dataclass
+class Member:
+    """A user of the live server, who calls it with an access token."""
+
+    name: str
+    id: str
+    token: str
+    rpc: Any
+
+
+class Live:
+    """The real server in a process of its own, and the store behind it."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.folder = folder
+        self.database = f"sqlite:///{folder}/live.db"
+        command = [sys.executable, "-m", "server", "serve", "--port", "0", "--database", self.database]
+        self.log = (folder / "live.log").open("w")
+        self.process = subprocess.Popen(
+            [*command, *options], stdout=subprocess.PIPE, stderr=self.log, text=True
+        )
+        self.address = self.wait()
+        self.proxies: list[Any] = []
+
+    def wait(self) -> str:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            if found := READY.search(line):
+                return found[1]
+        raise AssertionError(f"the server did not start: {(self.folder / 'live.log').read_text()}")
+
+    @contextmanager
+    def store(self) -> Iterator[None]:
+        """The live server's store, opened beside it in this process."""
+        open_store(self.database)
+        try:
+            yield
+        finally:
+            close_store()
+
+    def member(self, name: str = "", password: str | None = None, **details: Any) -> Member:
+        """A new user; *name* is made unique."""
+        name = f"{name or 'user'}{next(numbers)}"
+        with self.store(), database.atomic():
+            user = accounts.add_user(Passwords(1), name, password, **details)
+            token = accounts.add_token(user, "test")
+        return Member(name, str(user.id), token, self.proxy(("Authorization", f"Bearer {token}")))
+
+    def proxy(self, *headers: tuple[str, str]) -> Any:
+        """An `xmlrpc.client` for the server, with these headers."""
+        made = ServerProxy(f"{self.address}/mobiquo/mobiquo.php", headers=headers, use_builtin_types=True)
+        self.proxies.append(made)
+        return made
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """End the server by a signal; its exit status."""
+        for proxy in self.proxies:
+            proxy("close")()
+        self.process.send_signal(number)
+        status = self.process.wait(timeout=15)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        self.log.close()
+        return status
+
+
+@pytest.fixture(scope="session")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """A server without limits on how often something may be done, for all tests that only call it."""
+    server = Live(tmp_path_factory.mktemp("live"), "--limits", "off")
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("store") / "empty.db"
+    open_store(f"sqlite:///{path}")
+    migrate()
+    database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    close_store()
+    return path
+
+
+@pytest.fixture
+def settings(tmp_path: Path, empty_store: Path) -> Settings:
+    """Settings for an empty store of the test's own."""
+    path = tmp_path / "test.db"
+    path.write_bytes(empty_store.read_bytes())
+    return Settings(database=f"sqlite:///{path}", limits="off")
+
+
+@pytest.fixture
+def store(settings: Settings) -> Iterator[Settings]:
+    """An empty store, opened in this process."""
+    open_store(settings.database)
+    yield settings
+    close_store()
+
+
+@pytest.fixture
+def cast(store: Settings) -> Cast:
+    """Ann, Bob, Carol and Dave in an empty store."""
+    return Cast(store, Files(store.files_folder))

@@ -1,0 +1,83 @@
+"""Who may import whom, read off the source."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+# Each layer and the layers it may import from; what is not named here is the outermost, and may import all.
+MAY_IMPORT = {
+    "models": set(),
+    "server.errors": set(),
+    "server.config": set(),
+    "server.text": set(),
+    "server.files": set(),
+    "server.pictures": {"server.errors"},
+    "server.passwords": {"server.errors"},
+    "server.wire": {"server.errors"},
+    "server.actions": {
+        "models",
+        "server.config",
+        "server.errors",
+        "server.files",
+        "server.passwords",
+        "server.pictures",
+    },
+    "server.visits": {
+        "models",
+        "server.actions",
+        "server.config",
+        "server.errors",
+        "server.files",
+        "server.passwords",
+    },
+    "server.faces": {
+        "models",
+        "server.actions",
+        "server.config",
+        "server.errors",
+        "server.text",
+        "server.visits",
+        "server.wire",
+    },
+}
+SOURCES = sorted([*ROOT.glob("models/**/*.py"), *ROOT.glob("server/**/*.py")])
+
+
+def layer(module: str) -> str | None:
+    return next((name for name in MAY_IMPORT if module == name or module.startswith(f"{name}.")), None)
+
+
+def module_of(path: Path) -> list[str]:
+    parts = list(path.relative_to(ROOT).with_suffix("").parts)
+    return parts[:-1] if parts[-1] == "__init__" else parts
+
+
+def imports(path: Path) -> Iterator[str]:
+    package = list(path.relative_to(ROOT).parent.parts)
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            stem = ".".join(base + ([node.module] if node.module else []))
+            yield from (f"{stem}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_inward(path: Path) -> None:
+    """Data flows one way, so a layer imports only from those further in."""
+    mine = layer(".".join(module_of(path)))
+    for module in imports(path):
+        theirs = layer(module)
+        if mine and module.split(".")[0] in ("models", "server") and module != "server.__version__":
+            assert theirs in {mine} | MAY_IMPORT[mine], f"{path} imports {module}"
+
+
+def test_only_the_models_package_knows_the_engine() -> None:
+    """SQL of one engine alone stands in models/base.py, models/check.py and the backups of an embedded store."""
+    words = ("PRAGMA", "sqlite_master", "VACUUM", "AUTOINCREMENT")
+    knowing = {str(path.relative_to(ROOT)) for path in SOURCES if any(w in path.read_text() for w in words)}
+    assert knowing <= {"models/base.py", "models/check.py", "server/backups.py"}
