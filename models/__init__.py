@@ -5,7 +5,9 @@ from .allowances import Allowance, allowance_wait, use_allowance
 from .base import (
     StoreError,
     close_store,
+    copy_store,
     database,
+    is_sqlite,
     migrate,
     now,
     open_store,
@@ -14,6 +16,7 @@ from .base import (
     transact,
     trouble,
 )
+from .cleaning import clean
 from .conversations import (
     ACTIVE,
     CLOSED,
@@ -72,12 +75,15 @@ __all__ = [
     "allowance_wait",
     "attachments_of_page",
     "check",
+    "clean",
     "close_store",
+    "copy_store",
     "conversations_of",
     "database",
     "digest_of",
     "digits_of",
     "is_online",
+    "is_sqlite",
     "migrate",
     "name_key",
     "now",

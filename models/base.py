@@ -2,7 +2,7 @@
 
 import datetime
 from collections import namedtuple
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,7 +33,7 @@ SYNCHRONOUS = {"full": 2, "relaxed": 1}
 
 def now() -> datetime.datetime:
     """The current moment, aware, in UTC, to the millisecond."""
-    moment = datetime.datetime.now(datetime.timezone.utc)
+    moment = datetime.datetime.now(datetime.UTC)
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
@@ -51,7 +51,7 @@ class MomentField(BigIntegerField):
     def python_value(self, value: int | None) -> datetime.datetime | None:
         if value is None:
             return None
-        return datetime.datetime.fromtimestamp(value / 1000, datetime.timezone.utc)
+        return datetime.datetime.fromtimestamp(value / 1000, datetime.UTC)
 
 
 class NewIdField(AutoField):
@@ -245,6 +245,26 @@ def store_path(url: str) -> Path | None:
     """The file of an embedded store, None for a database server."""
     prefix = "sqlite:///"
     return Path(url.removeprefix(prefix)) if url.startswith(prefix) else None
+
+
+def copy_store(target: Path) -> None:
+    """Write a copy of the open embedded store, as it is at one moment, to *target*.
+
+    In one statement: a copy in steps begins anew with every write, and a copy of the file misses the log.
+    """
+    target.unlink(missing_ok=True)
+    database.execute_sql("VACUUM INTO ?", (str(target),))
+
+
+def engine_faults() -> Iterator[str]:
+    """What an embedded engine itself finds: damaged pages, rows that refer to nothing."""
+    if not is_sqlite():
+        return
+    for (text,) in database.execute_sql("PRAGMA integrity_check").fetchall():
+        if text != "ok":
+            yield f"store: {text}"
+    for table, row, parent, _ in database.execute_sql("PRAGMA foreign_key_check").fetchall():
+        yield f"{table} {row}: what it refers to in {parent} is not there"
 
 
 def runner() -> Runner:

@@ -5,7 +5,7 @@ Each check is one query over the whole store whose rows are the faults, and chan
 
 from collections.abc import Iterator
 
-from .base import database, is_sqlite
+from .base import database, engine_faults
 from .users import User, digits_of, name_key
 
 # A sentence, and the query whose rows fill its places.
@@ -51,21 +51,11 @@ QUERIES = {
 
 def faults() -> Iterator[str]:
     """Every fault in one sentence, by id."""
-    if is_sqlite():
-        yield from engine_faults()
+    yield from engine_faults()
     for sentence, query in QUERIES.items():
         for row in database.execute_sql(query).fetchall():
             yield sentence.format(*row)
     yield from user_faults()
-
-
-def engine_faults() -> Iterator[str]:
-    """What SQLite itself finds: damaged pages, rows that refer to nothing."""
-    for (text,) in database.execute_sql("PRAGMA integrity_check").fetchall():
-        if text != "ok":
-            yield f"store: {text}"
-    for table, row, parent, _ in database.execute_sql("PRAGMA foreign_key_check").fetchall():
-        yield f"{table} {row}: what it refers to in {parent} is not there"
 
 
 def user_faults() -> Iterator[str]:

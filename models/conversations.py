@@ -9,11 +9,11 @@ from peewee import (
     Check,
     ForeignKeyField,
     IntegerField,
-    TextField,
     fn,
 )
 
 from .base import MomentField, Prepared, Table, now, slot
+from .cleaning import CleanName, CleanText
 from .users import User
 
 ACTIVE, HIDDEN, LEFT, IGNORING = "active", "hidden", "left", "ignoring"
@@ -31,7 +31,7 @@ class Conversation(Table):
     place: "Participant"
 
     app = CharField()
-    subject = TextField()
+    subject = CleanText()
     status = CharField(default=OPEN)
     open_invite = BooleanField(default=False)
     starter = ForeignKeyField(User, backref="started")
@@ -73,7 +73,7 @@ class Participant(Table):
     read_seq = IntegerField(default=0)
     own_unread = IntegerField(default=0)
     inviter = ForeignKeyField(User, null=True, index=False)
-    invite_reason = TextField(default="")
+    invite_reason = CleanText(default="")
 
     class Meta:
         indexes = ((("conversation", "user"), True), (("user", "status", "newest_id"), False))
@@ -96,7 +96,7 @@ class Message(Table):
     conversation = ForeignKeyField(Conversation, backref="messages", on_delete="CASCADE", index=False)
     seq = IntegerField()
     author = ForeignKeyField(User, backref="messages", index=False)
-    body = TextField()
+    body = CleanText()
     sent_at = MomentField(default=now)
 
     class Meta:
@@ -121,7 +121,7 @@ class Attachment(Table):
 
     group = ForeignKeyField(UploadGroup, backref="attachments", on_delete="CASCADE")
     message = ForeignKeyField(Message, backref="attachments", on_delete="CASCADE", null=True)
-    filename = CharField()
+    filename = CleanName()
     extension = CharField()
     size = IntegerField()
     file = CharField()

@@ -8,6 +8,7 @@ from typing import Any
 from peewee import BooleanField, CharField, Check, ForeignKeyField
 
 from .base import MomentField, Prepared, Table, now, slot
+from .cleaning import CleanName
 
 ONLINE = datetime.timedelta(minutes=5)
 
@@ -32,14 +33,14 @@ class User(Table):
 
     tokens: Any
 
-    username = CharField()
+    username = CleanName()
     username_key = CharField(unique=True)
-    display_name = CharField(default="")
+    display_name = CleanName(default="")
     password = CharField(null=True)
-    email = CharField(default="")
-    number = CharField(null=True)
+    email = CleanName(default="")
+    number = CleanName(null=True)
     digits = CharField(null=True, unique=True)
-    identifier = CharField(null=True, unique=True)
+    identifier = CleanName(null=True, unique=True)
     avatar = CharField(default="")
     takes_messages = BooleanField(default=True)
     is_admin = BooleanField(default=False)
@@ -123,7 +124,7 @@ class AccessToken(Table):
 
     user = ForeignKeyField(User, backref="tokens", on_delete="CASCADE")
     digest = CharField(unique=True)
-    label = CharField(default="")
+    label = CleanName(default="")
     created_at = MomentField(default=now)
 
 
@@ -131,7 +132,7 @@ class ServerKey(Table):
     """A game server's credential: it opens the phone methods and nothing else."""
 
     digest = CharField(unique=True)
-    label = CharField()
+    label = CleanName()
     created_at = MomentField(default=now)
 
 

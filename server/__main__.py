@@ -18,6 +18,7 @@ from models import (
     User,
     check,
     close_store,
+    copy_store,
     database,
     migrate,
     open_store,
@@ -93,12 +94,15 @@ def prepare(settings: Settings) -> None:
     is_new = path is not None and not path.exists()
     if path is not None and not path.parent.is_dir():
         raise StoreError(f"The folder {path.parent} of the store does not exist.")
+    if path is not None and is_new:
+        # The store holds what people say to each other in private.
+        path.touch(mode=0o600)
     open_store(settings.database, settings.durability)
     steps = pending_migrations()
     if steps and path is None:
         raise StoreError(f"The store lacks the step {steps[0]}. Please run: switchboard migrate")
     if steps and path is not None and not is_new:
-        backups.copy_store(path.with_name(f"{path.name}.before-{steps[0]}"))
+        copy_store(path.with_name(f"{path.name}.before-{steps[0]}"))
     if steps:
         migrate()
 

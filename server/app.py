@@ -38,9 +38,10 @@ SECTIONS = {
     "System": list(SYSTEM.values()),
 }
 INTRO = (
-    "This address takes XML-RPC calls from forum apps and scripts. Any XML-RPC client can use it; with Python: "
-    'xmlrpc.client.ServerProxy("http://name:password@host/RPC2").\n\nText travels as base64 of UTF-8, ids as '
-    "strings, dates in UTC. An optional parameter is skipped with an empty string or an empty array."
+    "This address takes XML-RPC calls from forum apps and scripts. Any XML-RPC client can use it; with "
+    'Python: xmlrpc.client.ServerProxy("http://name:password@host/RPC2").\n\nText travels as base64 of '
+    "UTF-8, ids as strings, dates in UTC. An optional parameter is skipped with an empty string or an empty "
+    "array."
 )
 PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 FILE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
@@ -64,7 +65,7 @@ class App:
         self.files = Files(settings.files_folder)
         self.house = House(settings, self.files, Passwords(slots_for(settings.workers)))
         self.routes: dict[str, dict[str, Callable[[Visit], Response]]] = {
-            **dict.fromkeys(ENDPOINTS, {"POST": self.xmlrpc, "GET": self.page}),
+            **{path: {"POST": self.xmlrpc, "GET": self.page} for path in ENDPOINTS},
             "/mobiquo/upload.php": {"POST": self.upload},
             "/mobiquo/avatar.php": {"GET": self.avatar},
             "/healthz": {"GET": self.health},
@@ -116,7 +117,7 @@ class App:
         body = inflated(request.get_data(), encoding, self.settings.max_request)
         dispatcher = Dispatcher(METHODS, visit)
         answer = dispatcher._marshaled_dispatch(body)
-        visit.called, visit.outcome = dispatcher.called, dispatcher.outcome
+        visit.note(dispatcher.called, dispatcher.outcome)
         return xml(visit, answer)
 
     def upload(self, visit: Visit) -> Response:
@@ -127,7 +128,7 @@ class App:
             values["attachment"] = File(sent.filename or "", sent.read())
         dispatcher = Dispatcher(tapatalk.face.forms, visit)
         answer = dispatcher.answer_form(values.pop("method_name", "upload_attach"), values)
-        visit.called, visit.outcome = dispatcher.called, dispatcher.outcome
+        visit.note(dispatcher.called, dispatcher.outcome)
         return xml(visit, answer)
 
     def avatar(self, visit: Visit) -> Response:

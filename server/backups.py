@@ -9,8 +9,17 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from models import Attachment, User, check, close_store, database, open_store, pending_migrations
-from models.base import is_sqlite
+from models import (
+    Attachment,
+    User,
+    check,
+    close_store,
+    copy_store,
+    database,
+    is_sqlite,
+    open_store,
+    pending_migrations,
+)
 
 from .files import Files
 
@@ -20,15 +29,6 @@ ATTEMPTS = 10
 
 class BadBackup(Exception):
     """The backup cannot be made or used; the text says why in one sentence."""
-
-
-def copy_store(target: Path) -> None:
-    """Write a copy of the open store, as it is at one moment, to *target*.
-
-    In one statement: a copy in steps begins anew with every write, and a copy of the file misses the log.
-    """
-    target.unlink(missing_ok=True)
-    database.execute_sql("VACUUM INTO ?", (str(target),))
 
 
 def write(files: Files, target: Path) -> None:

@@ -60,7 +60,8 @@ class Settings:
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
         given = {f: environment[variable(f.name)] for f in fields(cls) if variable(f.name) in environment}
-        return cls(**{f.name: type(f.default)(text) for f, text in given.items()})
+        kinds = {f.name: type(getattr(cls, f.name)) for f in given}
+        return cls(**{f.name: kinds[f.name](text) for f, text in given.items()})
 
 
 def variable(name: str) -> str:

@@ -7,6 +7,7 @@ client holds nothing but its own buffer, and not for long.
 import asyncio
 import logging
 import os
+import signal
 import sys
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +24,7 @@ log = logging.getLogger(__name__)
 
 BODY_SECONDS = 30
 DAY = 24 * 3600.0
-TOO_LARGE, TOO_SLOW, BAD_LENGTH = (413, "The body is too large.\n"), (408, "The body came too slowly.\n"), 400
+TOO_LARGE, TOO_SLOW = (413, "The body is too large.\n"), (408, "The body came too slowly.\n")
 
 Answer = tuple[int, list[tuple[str, str]], bytes]
 
@@ -40,10 +41,11 @@ class Gate:
         self.pool = ThreadPoolExecutor(threads, thread_name_prefix="call")
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.sweeping = loop.create_task(self.sweep_daily())
+        self.tasks = [loop.create_task(self.sweep_daily()), loop.create_task(end_with(os.getppid()))]
 
     def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.sweeping.cancel()
+        for task in self.tasks:
+            task.cancel()
         self.pool.shutdown(wait=True)
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
@@ -68,6 +70,13 @@ class Gate:
             except Exception:
                 log.exception("the daily sweep failed")
             await asyncio.sleep(DAY)
+
+
+async def end_with(parent: int) -> None:
+    """End this worker when its supervisor has died, so that nothing is left that holds the address."""
+    while os.getppid() == parent:
+        await asyncio.sleep(1)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 async def read_body(scope: Any, protocol: Any, limit: int) -> bytes:

@@ -1,13 +1,14 @@
 """Starting and stopping the server: one supervising process, and the workers that answer."""
 
+import http.client
+import ipaddress
+import multiprocessing
 import os
 import socket
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
-from contextlib import suppress
+from http import HTTPStatus
 
 from granian import Granian
 from granian.constants import Interfaces
@@ -30,6 +31,8 @@ class CannotListen(Exception):
 def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     """Answer at the settings' address until SIGTERM or SIGINT; *announce* is given what to tell the user."""
     os.environ.update(settings.environment())
+    # A forked worker would inherit the locks that other threads happen to hold, and wait for them for ever.
+    multiprocessing.set_start_method("spawn")
     server = Granian(
         "server.gate:open_gate",
         factory=True,
@@ -42,8 +45,7 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
         workers_kill_timeout=STOP_SECONDS,
         log_level=LogLevels.warning,
     )
-    address = base_address(settings)
-    waiter = threading.Thread(target=wait_until_ready, args=(address, announce), daemon=True)
+    waiter = threading.Thread(target=wait_until_ready, args=(settings, announce), daemon=True)
     server.on_startup(waiter.start)
     server.serve()
 
@@ -68,35 +70,53 @@ def greeting(settings: Settings, cast: Cast | None) -> str:
 def cast_lines(base: str, cast: Cast) -> list[str]:
     name, password = next(iter(cast.passwords.items()))
     signed_in = base.replace("://", f"://{name}:{password}@")
+    script = f'from xmlrpc.client import ServerProxy; print(ServerProxy("{signed_in}/RPC2").get_inbox_stat())'
     call = "<methodCall><methodName>get_inbox_stat</methodName></methodCall>"
     return [
         "  people:",
         *(
-            f"    {each}: password {cast.passwords[each]}, token {cast.tokens[each]}, number {cast.numbers[each]}"
-            for each in cast.passwords
+            f"    {who}: password {cast.passwords[who]}, number {cast.numbers[who]}, token {cast.tokens[who]}"
+            for who in cast.passwords
         ),
         f"  server key:  {cast.server_key}",
         "  try it, in Python and with curl:",
-        f"""    import xmlrpc.client; print(xmlrpc.client.ServerProxy("{signed_in}/RPC2").get_conversations())""",
+        f"    {script}",
         f"""    curl -u {name}:{password} -d '{call}' {base}/RPC2""",
     ]
 
 
 def base_address(settings: Settings) -> str:
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
+    """Where a client on this machine finds the server."""
+    host = own_host(settings.host)
     return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
 
 
-def wait_until_ready(address: str, announce: Callable[[str], None]) -> None:
+def own_host(host: str) -> str:
+    """*host*, or the loopback address where it stands for all addresses there are."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    loopback = "127.0.0.1" if address.version == 4 else "::1"
+    return loopback if address.is_unspecified else host
+
+
+def wait_until_ready(settings: Settings, announce: Callable[[str], None]) -> None:
     """Announce the server once it answers."""
-    while True:
-        with (
-            suppress(urllib.error.URLError, OSError),
-            urllib.request.urlopen(f"{address}/healthz", timeout=5),
-        ):
-            announce(f"Switchboard {__version__} is ready at {address}/")
-            return
+    while not answers(settings):
         time.sleep(0.02)
+    announce(f"Switchboard {__version__} is ready at {base_address(settings)}/")
+
+
+def answers(settings: Settings) -> bool:
+    connection = http.client.HTTPConnection(own_host(settings.host), settings.port, timeout=5)
+    try:
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status == HTTPStatus.OK
+    except OSError:
+        return False
+    finally:
+        connection.close()
 
 
 def free_port(host: str, port: int) -> int:

@@ -89,6 +89,10 @@ class Visit:
         user = self.__dict__.get("user")
         return printable(user.username) if user else "-"
 
+    def note(self, called: str, outcome: str) -> None:
+        """Keep for the log what was called and what came of it."""
+        self.called, self.outcome = printable(called), outcome
+
     @cached_property
     def user(self) -> User | None:
         with storage():

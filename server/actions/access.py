@@ -20,7 +20,9 @@ MOST_IDS = 500
 
 def conversation(user: User, conversation_id: int) -> Conversation:
     """The conversation with this id, with the user's own ``place`` in it."""
-    found = Conversation.visible_to(user).where(Conversation.id == conversation_id).first()
+    found: Conversation | None = (
+        Conversation.visible_to(user).where(Conversation.id == conversation_id).first()
+    )
     if found is None:
         raise NotFound("The requested conversation could not be found.")
     return found
@@ -59,7 +61,7 @@ def own_conversation(user: User, conversation_id: int) -> Conversation:
 
 def message(conversation: Conversation, message_id: int) -> Message:
     """The message with this id, if it belongs to the conversation."""
-    found = (
+    found: Message | None = (
         Message.select(Message, User)
         .join(User)
         .where(Message.id == message_id, Message.conversation == conversation)
@@ -123,7 +125,7 @@ def uploads(user: User, attachment_ids: list[int], group_key: str) -> list[Attac
 
 def attachment(user: User, attachment_id: int) -> Attachment:
     """An attachment that the user may download."""
-    found = Attachment.visible_to(user).where(Attachment.id == attachment_id).first()
+    found: Attachment | None = Attachment.visible_to(user).where(Attachment.id == attachment_id).first()
     if found is None:
         raise NotFound("The requested attachment could not be found.")
     return found

@@ -31,7 +31,7 @@ def identify(settings: Settings, passwords: Passwords, name: str, password: str,
     Attempts count against the limit of this name and address until one is right. Where the limit is spent,
     the right password still opens from an address at which the user has a session.
     """
-    user = User.enabled().where(User.username_key == name_key(name)).first()
+    user: User | None = User.enabled().where(User.username_key == name_key(name)).first()
     stored = user.password if user else None
     key = f"login {digest_of(name_key(name))} {network(address)}"
     spent = limits.spent_logins(settings, key)
@@ -130,7 +130,7 @@ def save(user: User) -> None:
 
 def named(name: str) -> User:
     """The user with this name, disabled ones too."""
-    found = User.named([name]).first()
+    found: User | None = User.named([name]).first()
     if found is None:
         raise NotFound(f"There is no user named {name}.")
     return found

@@ -5,7 +5,6 @@ from models import Allowance, User, allowance_wait, now, use_allowance
 from ..config import Settings
 from ..errors import TooMany
 
-
 LOGINS = "failed logins"
 
 

@@ -54,7 +54,7 @@ def send(author: User, conversation: Conversation, body: str, uploads: list[Atta
 
 
 def next_seq(conversation: Conversation) -> int:
-    """Take the conversation's next place; whoever takes it holds the row until the end, so order is commit order."""
+    """Take the conversation's next place, which holds its row to the end: order is commit order."""
     rows = (
         Conversation.update(last_seq=Conversation.last_seq + 1)
         .where(Conversation.id == conversation.id)

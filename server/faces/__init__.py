@@ -1,1 +1,1 @@
-"""The published APIs. Each face declares its methods and turns rows into its structs; none imports another."""
+"""The published APIs. Each declares its methods and turns rows into its structs; none imports another."""

@@ -25,7 +25,7 @@ class Face:
     def method(
         self, name: str = "", transaction: Transaction = "write", anyone: bool = False
     ) -> Callable[[F], F]:
-        """Publish the function below, under its own name or another; *anyone* may call it only if asked for."""
+        """Publish the function below, under its own name or another; open to *anyone* only if so asked."""
 
         def publish(function: F) -> F:
             self.declare(self.methods, function, name or function.__name__, transaction, anyone)

@@ -57,7 +57,8 @@ def moment(text: str) -> datetime.datetime:
         if match is None:
             raise ValueError
         *numbers, offset = match.groups()
-        plain = datetime.datetime(*map(int, numbers), tzinfo=datetime.timezone.utc)  # type: ignore[misc]
+        year, month, day, hour, minute, second = map(int, numbers)
+        plain = datetime.datetime(year, month, day, hour, minute, second, tzinfo=datetime.UTC)
         return plain - shift(offset)
     except (ValueError, OverflowError):
         raise NotACall("a date is not in ISO 8601 form") from None
@@ -113,7 +114,7 @@ class Reader:
         self.open = [""]
         self.seen: set[str] = set()
         self.text: list[str] = []
-        self.level = self.values = 0
+        self.level = self.values = self.begun = 0
         self.held: list[Any] = []
         self.holders: list[list[Any] | dict[str, Any]] = []
         self.names: list[str | None] = []
@@ -156,6 +157,13 @@ class Reader:
             self.text.append(text)
         elif text.strip():
             raise NotACall("there is text between the elements")
+
+    def start_param(self) -> None:
+        self.begun += 1
+
+    def end_param(self) -> None:
+        if len(self.params) != self.begun:
+            raise NotACall("a parameter does not have one value")
 
     def start_value(self) -> None:
         self.level += 1
@@ -218,12 +226,14 @@ class Reader:
 
 
 STARTS: dict[str, Callable[[Reader], None]] = {
+    "param": Reader.start_param,
     "value": Reader.start_value,
     "array": Reader.start_array,
     "struct": Reader.start_struct,
     "member": Reader.start_member,
 }
 ENDS: dict[str, Callable[[Reader], None]] = {
+    "param": Reader.end_param,
     "value": Reader.end_value,
     "array": Reader.end_holder,
     "struct": Reader.end_holder,

@@ -65,16 +65,14 @@ def load_int(value: Any) -> int:
 
 def load_natural(value: Any) -> int:
     number = load_int(value)
-    if number < 0:
-        raise BadParams("must not be negative")
+    if not 0 <= number <= LARGEST_INT:
+        raise BadParams(f"must be from 0 to {LARGEST_INT}")
     return number
 
 
 def load_id(value: Any) -> int:
-    if type(value) not in (int, str):
-        raise wrong("an id", value)
-    number = load_natural(value)
-    if number > LARGEST_ID:
+    number = load_int(value)
+    if not 0 <= number <= LARGEST_ID:
         raise BadParams("is no id")
     return number
 

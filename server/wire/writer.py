@@ -39,7 +39,7 @@ def write_base64(data: bytes, out: list[str]) -> None:
 
 
 def write_moment(moment: datetime.datetime, out: list[str]) -> None:
-    utc = moment.astimezone(datetime.timezone.utc)
+    utc = moment.astimezone(datetime.UTC)
     out.append(f"<dateTime.iso8601>{utc:%Y%m%dT%H:%M:%S}</dateTime.iso8601>")
 
 

@@ -9,7 +9,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from lxml import etree
 
+from models import clean
 from server import text
+from server.text.bbcode import KNOWN, tokenize
 
 KEPT = ["quote", "url", "img"]
 ADDRESSES = ["https://a.example/x", "www.a.example", "javascript:x", "//a.example", "a b", '"', "["]
@@ -47,7 +49,7 @@ ANY_CHARACTER = st.text(st.characters(exclude_categories=()), max_size=8)
 SCRAPS = st.sampled_from(
     ["[", "]", "/", "url", "quo", "te]", "b", '"', "'", "=", " ", "\n", "\t", "[*]", "&"]
 )
-ANY_TEXT = texts(sorted(text.KNOWN) + KEPT * 6 + ["b", "code", "foo"], st.one_of(SCRAPS, ANY_CHARACTER))
+ANY_TEXT = texts(sorted(KNOWN) + KEPT * 6 + ["b", "code", "foo"], st.one_of(SCRAPS, ANY_CHARACTER))
 ONLY_KEPT = texts(KEPT, st.one_of(st.sampled_from(["[", "]", "x", "[EU]", " ", "\n"]), ANY_CHARACTER))
 
 
@@ -74,27 +76,27 @@ def shown_tags(shown: str) -> list[str]:
 @given(ANY_TEXT)
 def test_clean_settles(source: str) -> None:
     """Cleaning a clean text changes nothing."""
-    cleaned = text.clean(source)
-    assert text.clean(cleaned) == cleaned
+    cleaned = clean(source)
+    assert clean(cleaned) == cleaned
 
 
 @given(st.text(st.sampled_from("a\u0301\u0316\u0345\u0344\u0f73\u0f71e\u0327é"), max_size=150))
 def test_clean_is_canonical(source: str) -> None:
     """Cleaning gives the same text as normalising, long runs of marks included."""
-    assert text.clean(source) == unicodedata.normalize("NFC", source)
+    assert clean(source) == unicodedata.normalize("NFC", source)
 
 
 @given(ANY_TEXT)
 def test_clean_fits_xml(source: str) -> None:
     """A clean text can stand in an XML document."""
     element = etree.Element("text")
-    element.text = text.clean(source)
+    element.text = clean(source)
 
 
 @given(ANY_TEXT)
 def test_tokens_are_the_text(source: str) -> None:
     """The tokens of a text, joined, are the text."""
-    assert "".join(token.written for token in text.tokenize(source)) == source
+    assert "".join(token.written for token in tokenize(source)) == source
 
 
 @given(ANY_TEXT)
@@ -124,7 +126,7 @@ def test_html_is_markup(source: str) -> None:
 @given(ANY_TEXT)
 def test_html_says_the_same(source: str) -> None:
     """The markup around it aside, a client that asks for markup reads the same text."""
-    source = text.clean(source)
+    source = clean(source)
     root = etree.fromstring(f"<div>{text.html(source)}</div>".replace("<br />", "\n"))
     assert root.xpath("string()") == text.subset(source)
 

@@ -135,13 +135,13 @@ def login(
     if user is None:
         raise WrongPassword()
     visit.log_in(user, anonymous)
-    welcome = greeting(visit, user)
+    welcome: Login = greeting(visit, user)
     if push == ON:
         welcome["push_type"] = [{"name": "conv", "value": True}]
     return welcome
 
 
-def greeting(visit: Visit, user: User) -> Login:
+def greeting(visit: Visit, user: User) -> Any:
     settings = visit.settings
     return {
         **YES,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from itertools import groupby
 from operator import attrgetter
-from typing import Any, NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict, cast
 
 from models import (
     CLOSED,
@@ -229,13 +229,15 @@ def get_conversation(
     rows = page_of_messages(**page)
     files = attachments_by_message(visit, attachments_of_page(**page))
     render = text.html if return_html else text.subset
-    answer: Thread = {
+    people = people_by_conversation(visit, [conv_id])[conv_id]
+    answer: Any = {
         **thread(user, conversation),
-        "participants": people_by_conversation(visit, [conv_id])[conv_id],
+        "participant_count": len(people),
+        "participants": people,
         "list": [shown(user, conversation, row, render(row.body), files.get(row.id, [])) for row in rows],
     }
     messages.read_up_to(conversation.place, rows[-1].seq if rows else 0)
-    return answer
+    return cast(Thread, answer)
 
 
 @face.method(transaction="read")
@@ -387,7 +389,6 @@ def thread(user: User, conversation: Conversation) -> Any:
         **YES,
         "conv_id": conversation.id,
         "conv_title": text.plain(conversation.subject),
-        "participant_count": conversation.participants.count(),
         "total_message_num": conversation.last_seq,
         "can_invite": access.may_invite(user, conversation),
         "can_edit": starter,

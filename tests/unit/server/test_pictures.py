@@ -261,7 +261,7 @@ def test_png_with_wrong_checksum_is_refused() -> None:
 
 @pytest.mark.parametrize("size", [(50_000, 50_000), (8_000, 5_001)])
 def test_too_many_pixels_are_refused(size: tuple[int, int]) -> None:
-    """A picture over 40 million pixels is refused on its header alone, by every function that draws."""
+    """A picture over 16 million pixels is refused on its header alone, by every function that draws."""
     data = png_claiming(*size)
     for draw in (thumbnail, avatar, lambda data: checked("a.png", data, ALLOWED)):
         with pytest.raises(BadInput):
@@ -270,7 +270,7 @@ def test_too_many_pixels_are_refused(size: tuple[int, int]) -> None:
 
 def test_pixel_limit_is_named() -> None:
     """The refusal of a large picture tells the limit."""
-    with pytest.raises(BadInput, match="40 million pixels"):
+    with pytest.raises(BadInput, match="16 million pixels"):
         thumbnail(png_claiming(8_000, 5_001))
 
 

@@ -1,0 +1,135 @@
+"""Message text in each form that a client may ask for; stored is what the author sent, after cleaning."""
+
+from __future__ import annotations
+
+import re
+
+from lxml import etree
+
+from models import clean
+
+from .bbcode import KNOWN, VERBATIM, tree
+from .writing import (
+    HARMLESS,
+    KEPT_TAG,
+    KNOWN_TAG,
+    NEUTRAL,
+    QUOTE_TAG,
+    End,
+    Piece,
+    Rules,
+    Start,
+    Writer,
+    all_as_written,
+    as_written,
+    drop,
+    font,
+    guard,
+    link,
+    markup,
+    picture,
+    quotation,
+    space,
+    trim,
+)
+
+__all__ = ["html", "plain", "preview", "quote", "subset"]
+
+ELLIPSIS = "…"
+
+PLAIN: Rules = {}
+PREVIEW: Rules = {"quote": space}
+SUBSET: Rules = {"url": link, "img": picture, "quote": quotation}
+HTML: Rules = {**SUBSET, "b": markup, "i": markup, "u": markup, "color": font, "colour": font}
+QUOTED: Rules = {
+    **dict.fromkeys(KNOWN, as_written),
+    **dict.fromkeys(VERBATIM, all_as_written),
+    "quote": drop,
+}
+
+
+def _pieces(text: str, rules: Rules, reserved: re.Pattern[str]) -> list[Piece]:
+    writer = Writer(rules)
+    writer.write(tree(text))
+    guard(writer.pieces, reserved)
+    trim(writer.pieces, str.lstrip)
+    trim(reversed(writer.pieces), str.rstrip)
+    return writer.pieces
+
+
+def _shown(text: str, rules: Rules, reserved: re.Pattern[str] = KEPT_TAG) -> str:
+    return "".join(piece.content for piece in _pieces(text, rules, reserved))
+
+
+def plain(text: str) -> str:
+    """The text without its BBCode, trimmed."""
+    return _shown(text, PLAIN)
+
+
+def preview(text: str, limit: int = 200) -> str:
+    """One line of at most `limit` characters of what the author says, without the quotes.
+
+    A message that is nothing but quotes is shown with them.
+    """
+    line = _line(_shown(text, PREVIEW)) or _line(_shown(text, PLAIN))
+    return line if len(line) <= limit else line[: limit - len(ELLIPSIS)].rstrip() + ELLIPSIS
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def subset(text: str) -> str:
+    """The text with no BBCode but `[url]`, `[img]` and `[quote]`, all of it balanced."""
+    return _shown(text, SUBSET)
+
+
+def html(text: str) -> str:
+    """The text as `subset` gives it, but with markup for line breaks, bold, italics, underline, colour."""
+    builder = etree.TreeBuilder()
+    builder.start("div", {})
+    for piece in _pieces(clean(text), HTML, KEPT_TAG):
+        _build(builder, piece)
+    builder.end("div")
+    return _serialised(builder.close())
+
+
+def _build(builder: etree.TreeBuilder, piece: Piece) -> None:
+    match piece:
+        case Start(element, attributes):
+            builder.start(element, attributes)
+        case End(element):
+            builder.end(element)
+        case _:
+            _build_lines(builder, piece.content)
+
+
+def _build_lines(builder: etree.TreeBuilder, content: str) -> None:
+    first, *others = content.split("\n")
+    builder.data(first)
+    for line in others:
+        builder.start("br", {})
+        builder.end("br")
+        builder.data(line)
+
+
+def _serialised(root: etree._Element) -> str:
+    """What stands inside the root, as clients expect it: `<b></b>` but `<br />`."""
+    for element in root.iter("div", "b", "i", "u", "font"):
+        element.text = element.text or ""
+    written = etree.tostring(root, encoding="unicode")
+    return written[len("<div>") : -len("</div>")].replace("<br/>", "<br />")
+
+
+IN_NAME = HARMLESS | {ord('"'): "'"}
+
+
+def quote(text: str, author: str, message_id: int, user_id: int) -> str:
+    """The beginning of a reply: the message as a quote, without the quotes inside it.
+
+    Tags of the message that are text are neutralised, or one could pair with a tag of the reply.
+    """
+    # Values and verbatim text are kept as written, but may not read as the end of this quote either.
+    quoted = QUOTE_TAG.sub(NEUTRAL, _shown(text, QUOTED, KNOWN_TAG))
+    name = author.translate(IN_NAME)
+    return f'[quote="{name}, convMessage: {message_id}, member: {user_id}"]{quoted}[/quote]\n'

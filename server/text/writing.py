@@ -1,0 +1,208 @@
+"""Nodes of BBCode to pieces of output, by the rules of one form.
+
+Writer     nodes to pieces
+guard      no piece of text may read as a tag that the form keeps
+trim       nothing blank at either end
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, TypeAlias
+
+from .bbcode import BLANK, KNOWN, Element, Node, any_of
+
+ZERO_WIDTH_SPACE = "\u200b"
+BREAKS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
+
+
+@dataclass(slots=True)
+class Text:
+    """What the author wrote as text: nothing in it may read as a tag."""
+
+    content: str
+
+
+@dataclass(slots=True)
+class Kept:
+    """BBCode that the form keeps."""
+
+    content: str
+
+
+@dataclass(slots=True)
+class Start:
+    """Where an element of markup starts."""
+
+    element: str
+    attributes: dict[str | bytes, str | bytes] = field(default_factory=dict)
+    content: ClassVar[str] = ""
+
+
+@dataclass(slots=True)
+class End:
+    """Where an element of markup ends."""
+
+    element: str
+    content: ClassVar[str] = ""
+
+
+Piece: TypeAlias = Text | Kept | Start | End
+
+
+class Writer:
+    """Writes nodes by the rules of one form; a tag without a rule goes and its content stays."""
+
+    def __init__(self, rules: Rules, *, linked: bool = False) -> None:
+        self.pieces: list[Piece] = []
+        self.rules = rules
+        self.linked = linked
+
+    def write(self, nodes: Iterable[Node]) -> None:
+        """Write the nodes one after another."""
+        for node in nodes:
+            if isinstance(node, str):
+                self.pieces.append(Text(node))
+            else:
+                self.rules.get(node.name, unwrap)(self, node)
+
+    def wrap(self, before: Piece, nodes: Iterable[Node], after: Piece) -> None:
+        """Write the nodes between two pieces."""
+        self.pieces.append(before)
+        self.write(nodes)
+        self.pieces.append(after)
+
+    def link(self, nodes: Iterable[Node]) -> list[Piece]:
+        """The nodes as the pieces of a link, in which there are no further links."""
+        inside = Writer(self.rules, linked=True)
+        inside.write(nodes)
+        return inside.pieces
+
+
+Rule: TypeAlias = Callable[[Writer, Element], None]
+Rules: TypeAlias = Mapping[str, Rule]
+
+
+def unwrap(writer: Writer, element: Element) -> None:
+    writer.write(element.children)
+
+
+def drop(writer: Writer, element: Element) -> None:
+    """Write nothing at all."""
+
+
+def space(writer: Writer, element: Element) -> None:
+    """Leave a blank, so that the words on both sides stay apart."""
+    writer.pieces.append(Text(" "))
+
+
+def words(element: Element) -> str:
+    """The text of an element without any tags."""
+    writer = Writer({})
+    writer.write(element.children)
+    return "".join(piece.content for piece in writer.pieces)
+
+
+NOT_IN_ADDRESS = re.compile(r"[^\S ]|[\x00-\x1f\x7f-\x9f]")
+ADDRESS = re.compile(r"https?://[^\s/\\?#]|mailto:\S|[\w-]++(?:\.[\w-]++)++(?=[/?#]|\Z)", re.IGNORECASE)
+ENCODED = str.maketrans({" ": "%20", '"': "%22", "'": "%27", "[": "%5B", "]": "%5D"})
+COLOUR = re.compile(r"[a-z]{1,30}|#[0-9a-f]{3}|#[0-9a-f]{6}", re.IGNORECASE | re.ASCII)
+HARMLESS = str.maketrans({"[": "(", "]": ")"} | dict.fromkeys(BREAKS, " "))
+
+
+def _address(value: str) -> str | None:
+    """Where a link may lead: to a web page, a host without a scheme, or a mail address."""
+    value = value.strip(BLANK)
+    if NOT_IN_ADDRESS.search(value) or not ADDRESS.match(value):
+        return None
+    return value.translate(ENCODED)
+
+
+def link(writer: Writer, element: Element) -> None:
+    value = element.opening.value
+    address = None if writer.linked else _address(value or words(element))
+    if address:
+        writer.pieces += _linked(address, writer.link(element.children), named=bool(value))
+    else:
+        unwrap(writer, element)
+
+
+def _linked(address: str, content: list[Piece], *, named: bool) -> list[Piece]:
+    """A link with its address named in the tag, or shown in its place; pictures stand without one."""
+    if _only_pictures(content):
+        return content
+    if named:
+        return [Kept(f"[url={address}]"), *content, Kept("[/url]")]
+    return [Kept(f"[url]{address}[/url]")]
+
+
+def _only_pictures(pieces: Iterable[Piece]) -> bool:
+    """Whether pictures are all there is to see, and there is one."""
+    visible = [piece for piece in pieces if piece.content.strip(BLANK)]
+    return bool(visible) and all(_is_picture(piece) for piece in visible)
+
+
+def _is_picture(piece: Piece) -> bool:
+    return isinstance(piece, Kept) and piece.content.startswith("[img]")
+
+
+def picture(writer: Writer, element: Element) -> None:
+    if address := _address(words(element)):
+        writer.pieces.append(Kept(f"[img]{address}[/img]"))
+    else:
+        unwrap(writer, element)
+
+
+def quotation(writer: Writer, element: Element) -> None:
+    attributes = element.opening.written[len("[quote") : -len("]")].translate(HARMLESS)
+    writer.wrap(Kept(f"[quote{attributes}]"), element.children, Kept("[/quote]"))
+
+
+def markup(writer: Writer, element: Element) -> None:
+    writer.wrap(Start(element.name), element.children, End(element.name))
+
+
+def font(writer: Writer, element: Element) -> None:
+    colour = element.opening.value
+    if COLOUR.fullmatch(colour):
+        writer.wrap(Start("font", {"color": colour}), element.children, End("font"))
+    else:
+        unwrap(writer, element)
+
+
+def as_written(writer: Writer, element: Element) -> None:
+    writer.wrap(Kept(element.opening.written), element.children, Kept(element.closing.written))
+
+
+def all_as_written(writer: Writer, element: Element) -> None:
+    writer.pieces.append(Kept(element.opening.written + words(element) + element.closing.written))
+
+
+KEPT_TAG = re.compile(r"\[(?=/?(?:url|quote|img))", re.IGNORECASE)
+KNOWN_TAG = re.compile(rf"\[(?=/?{any_of(KNOWN)}[=\]\s])", re.IGNORECASE)
+QUOTE_TAG = re.compile(r"\[(?=/?quote)", re.IGNORECASE)
+REACH = max(map(len, KNOWN)) + len("/]")  # how far behind a `[` the patterns above look
+NEUTRAL = "[" + ZERO_WIDTH_SPACE
+
+
+def guard(pieces: Sequence[Piece], reserved: re.Pattern[str]) -> None:
+    """Neutralise what reads as a reserved tag in text, even if only once the markup is taken away."""
+    following = ""
+    for piece in reversed(pieces):
+        if isinstance(piece, Kept):
+            following = ""
+        elif isinstance(piece, Text):
+            guarded = reserved.sub(NEUTRAL, piece.content + following)
+            piece.content = guarded[: len(guarded) - len(following)]
+            following = guarded[:REACH]
+
+
+def trim(pieces: Iterable[Piece], strip: Callable[[str, str], str]) -> None:
+    """Strip the text up to the first piece that shows."""
+    for piece in pieces:
+        if isinstance(piece, Text):
+            piece.content = strip(piece.content, BLANK)
+        if piece.content:
+            return

@@ -1,0 +1,407 @@
+"""What may happen to a running server: killed, beside another, without room, behind a lock."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+from xmlrpc.client import Fault, ServerProxy, loads
+
+import pytest
+from conftest import READY, Live, Member
+
+CYCLES = int(os.environ.get("KILL_CYCLES", "2"))
+WRITERS = 4
+BOTH = 8
+EACH = 15
+DISK = 8 * 2**20
+PATIENCE = 30
+
+
+class Group:
+    """A server that leads a process group of its own, so that all of it can be killed at once."""
+
+    def __init__(self, database: str, log: Path, *options: str) -> None:
+        command = [sys.executable, "-m", "server", "serve", "--port", "0", "--database", database]
+        with log.open("a") as errors:
+            self.process = subprocess.Popen(
+                [*command, "--limits", "off", *options],
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                start_new_session=True,
+            )
+        self.address = self.wait()
+
+    def wait(self) -> str:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            if found := READY.search(line):
+                return found[1]
+        self.end(signal.SIGKILL)
+        raise AssertionError("the server did not start")
+
+    def end(self, number: int) -> None:
+        """Send all of its processes a signal and wait for the end of their leader."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, number)
+        self.process.wait(timeout=15)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+    def rpc(self, token: str) -> Any:
+        return ServerProxy(
+            f"{self.address}/RPC2", headers=[("Authorization", f"Bearer {token}")], use_builtin_types=True
+        )
+
+
+@contextmanager
+def running(*arguments: Any) -> Iterator[Group]:
+    server = Group(*arguments)
+    try:
+        yield server
+    finally:
+        server.end(signal.SIGTERM)
+
+
+class Writer:
+    """Someone who sends numbered messages, and remembers which he has tried and which were acknowledged."""
+
+    def __init__(self, member: Member, conversation: str) -> None:
+        self.member, self.conversation = member, conversation
+        self.tried: list[str] = []
+        self.acknowledged: dict[str, int] = {}
+
+    def write(self, server: Group, times: int = sys.maxsize) -> None:
+        """Send so many messages, or until the server is gone."""
+        with suppress(OSError, HTTPException), server.rpc(self.member.token) as rpc:
+            for _ in range(times):
+                body = f"{self.member.name}: {len(self.tried)}"
+                self.tried.append(body)
+                answer = rpc.reply_conversation(self.conversation, body.encode())
+                assert answer["result"], answer
+                self.acknowledged[body] = int(answer["msg_id"])
+
+
+def writers_at(live: Live, number: int) -> list[Writer]:
+    """People in one conversation."""
+    members = [live.member() for _ in range(number)]
+    others = [each.name.encode() for each in members[1:]]
+    conversation = members[0].rpc.new_conversation(others, b"Busy", b"first")["conv_id"]
+    return [Writer(member, conversation) for member in members]
+
+
+@pytest.fixture
+def prepared(tmp_path: Path) -> tuple[Live, list[Writer]]:
+    """A store with people in one conversation, whose server has ended."""
+    live = Live(tmp_path)
+    writers = writers_at(live, BOTH)
+    live.stop()
+    return live, writers
+
+
+def stored(live: Live) -> list[tuple[int, int, str]]:
+    """Id, place and text of every message but the first."""
+    with closing(sqlite3.connect(live.folder / "live.db")) as connection:
+        return connection.execute("SELECT id, seq, body FROM message ORDER BY seq").fetchall()[1:]
+
+
+def assert_sound(live: Live) -> None:
+    """`check` finds nothing."""
+    command = [sys.executable, "-m", "server", "check", "--database", live.database]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert said.returncode == 0, said.stdout + said.stderr
+
+
+def assert_kept(live: Live, writers: list[Writer]) -> None:
+    """All that was acknowledged is there once and at its id, nothing that nobody sent, without a hole."""
+    rows = stored(live)
+    ids = {body: message_id for message_id, _, body in rows}
+    tried = {body for writer in writers for body in writer.tried}
+    acknowledged = {body: n for writer in writers for body, n in writer.acknowledged.items()}
+    assert [seq for _, seq, _ in rows] == list(range(2, len(rows) + 2))
+    assert not [body for body, times in Counter(body for _, _, body in rows).items() if times > 1]
+    assert set(ids) <= tried
+    assert {body: ids.get(body) for body in acknowledged} == acknowledged
+
+
+def outcome(work: Callable[[], Any]) -> Any:
+    try:
+        return work()
+    except Fault as fault:
+        return fault
+
+
+# Killed
+
+
+def kill_under_load(live: Live, writers: list[Writer], seconds: float) -> None:
+    server = Group(live.database, live.folder / "group.log", "--workers", "2")
+    with ThreadPoolExecutor(len(writers)) as pool:
+        runs = [pool.submit(writer.write, server) for writer in writers]
+        time.sleep(seconds)
+        server.end(signal.SIGKILL)
+    for each in runs:
+        each.result()
+
+
+def test_what_was_acknowledged_outlives_kill_9(prepared: tuple[Live, list[Writer]]) -> None:
+    """After `kill -9` under load each acknowledged message is there once, and `check` finds nothing."""
+    live, everybody = prepared
+    writers = everybody[:WRITERS]
+    for cycle in range(CYCLES):
+        before = sum(len(writer.acknowledged) for writer in writers)
+        kill_under_load(live, writers, 0.4 + 0.13 * (cycle % 5))
+        assert sum(len(writer.acknowledged) for writer in writers) > before
+        assert_kept(live, writers)
+        assert_sound(live)
+
+
+def test_a_killed_server_s_messages_are_read(prepared: tuple[Live, list[Writer]]) -> None:
+    """After `kill -9` the next server answers with every acknowledged message, and takes new ones."""
+    live, everybody = prepared
+    writers = everybody[:WRITERS]
+    kill_under_load(live, writers, 0.4)
+    last = stored(live)[-1]
+    with (
+        running(live.database, live.folder / "group.log") as server,
+        server.rpc(writers[0].member.token) as rpc,
+    ):
+        place = last[1] - 1
+        [shown] = rpc.get_conversation(writers[0].conversation, place, place)["list"]
+        assert (int(shown["msg_id"]), shown["msg_content"].decode()) == (last[0], last[2])
+        writers[0].write(server, 1)
+    assert stored(live)[-1][1] == last[1] + 1
+
+
+# Two on one store
+
+
+def test_two_servers_on_one_store(prepared: tuple[Live, list[Writer]]) -> None:
+    """Two server processes on one store, with eight writers, lose and double nothing and leave no hole."""
+    live, writers = prepared
+    log = live.folder / "group.log"
+    with running(live.database, log) as first, running(live.database, log) as second:
+        with ThreadPoolExecutor(BOTH) as pool:
+            places = zip(writers, [first, second] * (BOTH // 2), strict=True)
+            for each in [pool.submit(writer.write, server, EACH) for writer, server in places]:
+                each.result()
+        assert [len(writer.acknowledged) for writer in writers] == [EACH] * BOTH
+        counts = [unread_at(server, writers[0]) for server in (first, second)]
+    assert_kept(live, writers)
+    assert_sound(live)
+    assert counts[0] == counts[1]
+
+
+def unread_at(server: Group, writer: Writer) -> tuple[int, int]:
+    with server.rpc(writer.member.token) as rpc:
+        [item] = rpc.get_conversations()["list"]
+        return item["unread_num"], item["total_message_num"]
+
+
+def test_what_one_server_is_told_the_other_knows(prepared: tuple[Live, list[Writer]]) -> None:
+    """A message that one server has acknowledged is at once read and counted by the other."""
+    live, [ann, bob, *_] = prepared
+    log = live.folder / "group.log"
+    with running(live.database, log) as first, running(live.database, log) as second:
+        for number in range(2, 12):
+            ann.write(first, 1)
+            assert unread_at(second, bob) == (number, number)
+
+
+def read(server: Group, reader: Writer, times: int) -> list[Any]:
+    """What comes of opening the conversation again and again, all of it anew."""
+    with server.rpc(reader.member.token) as rpc:
+        made = []
+        for _ in range(times):
+            made.append(outcome(lambda: rpc.get_conversation(reader.conversation)))
+            made.append(outcome(lambda: rpc.mark_conversation_unread(reader.conversation)))
+        return made
+
+
+def test_readers_among_writers(prepared: tuple[Live, list[Writer]]) -> None:
+    """Who reads while others write is answered every time, also where that moves his read mark."""
+    live, everybody = prepared
+    writers, readers = everybody[:WRITERS], everybody[WRITERS:]
+    log = live.folder / "group.log"
+    with running(live.database, log) as first, running(live.database, log) as second:
+        with ThreadPoolExecutor(BOTH) as pool:
+            writing = [pool.submit(writer.write, first, EACH) for writer in writers]
+            reading = [pool.submit(read, second, reader, EACH) for reader in readers]
+        answers = [answer for each in reading for answer in each.result()]
+    assert all(len(writer.acknowledged) == EACH for writer, _ in zip(writers, writing, strict=True))
+    assert [answer for answer in answers if isinstance(answer, Fault) or not answer["result"]] == []
+    assert_kept(live, writers)
+    assert_sound(live)
+
+
+# A full disk
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder on a disk of its own that is soon full."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", str(folder)]
+    try:
+        subprocess.run(mount, check=True, capture_output=True, timeout=20)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"a small disk cannot be mounted here: {error}")
+    try:
+        yield folder
+    finally:
+        # Lazily, for the last of the server's processes may still be about to end.
+        subprocess.run(["umount", "-l", str(folder)], check=True, capture_output=True, timeout=20)
+
+
+class Crowded:
+    """A server whose store lies on a small disk, with Ann and Bob in a conversation."""
+
+    def __init__(self, folder: Path) -> None:
+        self.filler = folder / "filler"
+        self.live = Live(folder, "--limits", "off")
+        self.ann, self.bob = self.live.member(), self.live.member()
+        self.conversation = self.ann.rpc.new_conversation([self.bob.name.encode()], b"Hi", b"first")[
+            "conv_id"
+        ]
+
+    def fill(self) -> None:
+        """Leave no byte of the disk free."""
+        with self.filler.open("wb", buffering=0) as file, suppress(OSError):
+            while file.write(bytes(4096)):
+                pass
+
+    def write_until_full(self) -> Fault:
+        """The refusal that comes when not even the room that the store has kept is left."""
+        self.fill()
+        for _ in range(1000):
+            try:
+                answer = self.ann.rpc.reply_conversation(self.conversation, b"x" * 9000)
+            except Fault as fault:
+                return fault
+            assert answer["result"], answer
+        raise AssertionError("the disk was never full")
+
+
+@pytest.fixture
+def crowded(small_disk: Path) -> Iterator[Crowded]:
+    made = Crowded(small_disk)
+    try:
+        yield made
+    finally:
+        made.live.stop()
+
+
+def test_a_full_disk(crowded: Crowded) -> None:
+    """On a full disk sending is refused with the cause, reading goes on, and room makes all well."""
+    fault = crowded.write_until_full()
+    assert fault.faultCode == 503
+    assert "full" in fault.faultString
+    assert crowded.bob.rpc.get_conversations()["conversation_count"] == 1
+    assert crowded.bob.rpc.get_inbox_stat()["inbox_unread_count"] == 1
+    before = crowded.bob.rpc.get_conversations()["list"][0]["total_message_num"]
+    crowded.filler.unlink()
+    assert crowded.ann.rpc.reply_conversation(crowded.conversation, b"room again")["result"]
+    assert crowded.bob.rpc.get_conversations()["list"][0]["total_message_num"] == before + 1
+    assert_sound(crowded.live)
+
+
+def test_a_thread_is_read_on_a_full_disk(crowded: Crowded) -> None:
+    """On a full disk a conversation can be opened, though no read mark can be moved."""
+    crowded.write_until_full()
+    thread = crowded.bob.rpc.get_conversation(crowded.conversation)
+    assert thread["list"][0]["msg_content"] == b"first"
+
+
+def upload(live: Live, token: str, data: bytes) -> bytes:
+    body = (
+        b'--x\r\nContent-Disposition: form-data; name="attachment"; filename="a.txt"\r\n\r\n%s\r\n--x--\r\n'
+        % data
+    )
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "multipart/form-data; boundary=x"}
+    try:
+        with urlopen(
+            Request(f"{live.address}/mobiquo/upload.php", body, headers), timeout=PATIENCE
+        ) as answer:
+            return bytes(answer.read())
+    except HTTPError as error:
+        with error:
+            return bytes(error.read())
+
+
+def test_an_upload_on_a_full_disk(crowded: Crowded) -> None:
+    """On a full disk an upload is refused with the cause and leaves nothing behind; later it works."""
+    crowded.fill()
+    with pytest.raises(Fault, match="full") as refused:
+        loads(upload(crowded.live, crowded.ann.token, b"x" * 1_000_000))
+    assert refused.value.faultCode == 503
+    folder = crowded.live.folder / "live.files"
+    assert not list(folder.glob("*")) if folder.exists() else True
+    crowded.filler.unlink()
+    [answer], _ = loads(upload(crowded.live, crowded.ann.token, b"x" * 1_000_000))
+    assert answer["result"]
+
+
+# A lock that somebody holds
+
+
+@contextmanager
+def locked(live: Live) -> Iterator[None]:
+    """The store, in whose middle another program is writing for all this time."""
+    with closing(sqlite3.connect(live.folder / "live.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> Iterator[tuple[Live, list[Writer]]]:
+    live = Live(tmp_path, "--limits", "off")
+    yield live, writers_at(live, 3)
+    live.stop()
+
+
+def test_a_locked_store(alone: tuple[Live, list[Writer]]) -> None:
+    """Behind a lasting lock sending is refused with the cause, and all is well when it is gone."""
+    live, [ann, *_] = alone
+    with locked(live):
+        fault = outcome(lambda: ann.member.rpc.reply_conversation(ann.conversation, b"too soon"))
+    assert isinstance(fault, Fault) and fault.faultCode == 503
+    assert "busy" in fault.faultString
+    assert ann.member.rpc.reply_conversation(ann.conversation, b"later")["result"]
+    assert [body for _, _, body in stored(live)] == ["later"]
+    assert_sound(live)
+
+
+def test_a_locked_store_is_read(alone: tuple[Live, list[Writer]]) -> None:
+    """Behind a lasting lock the inbox is listed and a conversation opened, though nothing can be noted."""
+    live, [_, bob, carol] = alone
+    with locked(live), ThreadPoolExecutor(2) as pool:
+        listing = pool.submit(outcome, bob.member.rpc.get_conversations)
+        opening = pool.submit(outcome, lambda: carol.member.rpc.get_conversation(carol.conversation))
+        answers = [each.result(PATIENCE) for each in (listing, opening)]
+    assert [type(answer) for answer in answers] == [dict, dict], answers
+    assert answers[0]["conversation_count"] == 1
+    assert answers[1]["list"][0]["msg_content"] == b"first"
+
+
+def test_a_short_lock_is_waited_for(alone: tuple[Live, list[Writer]]) -> None:
+    """Behind a lock that is soon gone, sending waits and is done."""
+    live, [ann, *_] = alone
+    with ThreadPoolExecutor(1) as pool:
+        with locked(live):
+            sending = pool.submit(ann.member.rpc.reply_conversation, ann.conversation, b"patience")
+            time.sleep(0.5)
+            assert not sending.done()
+        assert sending.result()["result"]

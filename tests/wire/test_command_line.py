@@ -1,0 +1,995 @@
+"""The command line: every command through the real program, on real stores."""
+
+import dataclasses
+import hashlib
+import os
+import re
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from threading import Event
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
+from xmlrpc.client import ServerProxy
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+from conftest import READY, Live, numbers
+
+from models import close_store, migrate, open_store
+from server import demo
+from server.__main__ import main
+from server.config import Settings, variable
+from server.files import Files
+
+PROGRAM = [sys.executable, "-m", "server"]
+SECRET_LENGTH = 22  # 128 random bits in base64
+
+
+def run(database: str, *arguments: str, **extra: Any) -> Result:
+    """A command on a store; what goes wrong in it goes wrong in the test."""
+    return CliRunner().invoke(
+        main, [*arguments, "--database", database], prog_name="switchboard", catch_exceptions=False, **extra
+    )
+
+
+def done(database: str, *arguments: str, **extra: Any) -> str:
+    """What a command that succeeds writes to standard output."""
+    result = run(database, *arguments, **extra)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def refused(database: str, *arguments: str, **extra: Any) -> str:
+    """The one sentence with which a command ends that does not succeed."""
+    result = run(database, *arguments, **extra)
+    assert result.exit_code != 0
+    assert result.stdout == ""
+    return one_sentence(result.stderr)
+
+
+def one_sentence(text: str) -> str:
+    assert "Traceback" not in text
+    assert re.fullmatch(r"Error: \S[^\n]*\n", text), text
+    return text
+
+
+def a_name() -> str:
+    return f"person{next(numbers)}"
+
+
+@dataclasses.dataclass
+class Shop:
+    """A good store with the demo cast, in a folder of its own, whose server does not run."""
+
+    folder: Path
+
+    @property
+    def path(self) -> Path:
+        return self.folder / "live.db"
+
+    @property
+    def database(self) -> str:
+        return f"sqlite:///{self.path}"
+
+    @property
+    def files(self) -> Path:
+        return self.folder / "live.files"
+
+    def done(self, *arguments: str, **extra: Any) -> str:
+        return done(self.database, *arguments, **extra)
+
+    def refused(self, *arguments: str, **extra: Any) -> str:
+        return refused(self.database, *arguments, **extra)
+
+    def sql(self, statement: str, *values: Any) -> list[Any]:
+        """Do to the store what no action of the server's would."""
+        with closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
+            return connection.execute(statement, values).fetchall()
+
+    def faults(self) -> str:
+        """What `check` says of the store, which is not as it should be."""
+        result = run(self.database, "check")
+        assert result.exit_code != 0
+        one_sentence(result.stderr)
+        return result.stdout
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("good")
+    settings = Settings(database=f"sqlite:///{folder}/live.db", limits="off")
+    open_store(settings.database)
+    migrate()
+    demo.fill(settings, Files(settings.files_folder))
+    close_store()
+    return folder
+
+
+@pytest.fixture
+def shop(good: Path, tmp_path: Path) -> Shop:
+    return Shop(Path(shutil.copytree(good, tmp_path / "shop")))
+
+
+def signed_in(live: Live, name: str, password: str) -> Any:
+    """An `xmlrpc.client` with nothing but a name and a password."""
+    made = ServerProxy(
+        live.address.replace("://", f"://{name}:{password}@") + "/RPC2", use_builtin_types=True
+    )
+    live.proxies.append(made)
+    return made
+
+
+def opens(rpc: Any) -> bool:
+    """Whether the forum's methods answer this caller."""
+    return bool(rpc.get_inbox_stat()["result"])
+
+
+def bearer(live: Live, secret: str) -> Any:
+    return live.proxy(("Authorization", f"Bearer {secret}"))
+
+
+def login(live: Live, name: str, password: str) -> Any:
+    return live.proxy().login(name.encode(), password.encode())
+
+
+# People
+
+
+def test_user_add_takes_the_password_from_standard_input(live: Live) -> None:
+    """`user add --password-stdin` makes a user who logs in with the line that was read."""
+    name = a_name()
+    printed = done(live.database, "user", "add", name, "--password-stdin", input="Tür & Tor 1\n")
+    assert printed == ""
+    assert login(live, name, "Tür & Tor 1")["result"]
+
+
+def test_user_add_makes_a_password_and_prints_it_alone(live: Live) -> None:
+    """Without a terminal and a given password, `user add` prints a random one, alone on standard output."""
+    name = a_name()
+    printed = done(live.database, "user", "add", name)
+    assert re.fullmatch(r"\S{12,}\n", printed)
+    assert login(live, name, printed.strip())["result"]
+
+
+def test_each_made_password_is_another(shop: Shop) -> None:
+    """Two passwords that the program makes are never the same."""
+    assert shop.done("user", "add", "eve") != shop.done("user", "add", "frank")
+
+
+def test_user_add_refuses_an_empty_password(shop: Shop) -> None:
+    """`--password-stdin` with nothing on standard input makes nobody."""
+    shop.refused("user", "add", "eve", "--password-stdin", input="")
+    assert "eve" not in shop.done("user", "list")
+
+
+def test_user_add_stores_what_is_given(shop: Shop) -> None:
+    """`user add` stores the number, the identifier, the e-mail address and the display name it is given."""
+    details = [
+        "--number",
+        "555 77",
+        "--identifier",
+        "license:e",
+        "--email",
+        "e@x.org",
+        "--display-name",
+        "E.",
+    ]
+    shop.done("user", "add", "eve", *details)
+    columns = "number, digits, identifier, email, display_name"
+    assert shop.sql(f"SELECT {columns} FROM account WHERE username = 'eve'") == [
+        ("555 77", "55577", "license:e", "e@x.org", "E.")
+    ]
+
+
+def test_user_list_names_everyone(shop: Shop) -> None:
+    """`user list` writes one line a person, with id, name, number and identifier."""
+    lines = shop.done("user", "list").splitlines()
+    assert [line.split("\t")[:4] for line in lines] == [
+        [str(n), name, f"555-010{n}", f"license:demo-{name}"]
+        for n, name in enumerate(["ann", "bob", "carol", "dave"], 1)
+    ]
+
+
+def test_user_list_shows_no_secret(shop: Shop) -> None:
+    """`user list` shows nothing of a password."""
+    assert "scrypt" not in shop.done("user", "list")
+
+
+def test_user_password_changes_it(live: Live) -> None:
+    """After `user password` the new password opens and the old one does not."""
+    member = live.member(password="old one")
+    done(live.database, "user", "password", member.name, "--password-stdin", input="new one\n")
+    assert not login(live, member.name, "old one")["result"]
+    assert login(live, member.name, "new one")["result"]
+
+
+def test_user_password_makes_one(live: Live) -> None:
+    """`user password` without one prints a random password, alone, which opens from then on."""
+    member = live.member(password="old one")
+    printed = done(live.database, "user", "password", member.name)
+    assert re.fullmatch(r"\S{12,}\n", printed)
+    assert login(live, member.name, printed.strip())["result"]
+
+
+def test_user_password_counts_for_basic_at_once(live: Live) -> None:
+    """A password that the server has just accepted opens nothing any more once it was changed."""
+    member = live.member(password="old-one")
+    rpc = signed_in(live, member.name, "old-one")
+    assert opens(rpc)
+    done(live.database, "user", "password", member.name, "--password-stdin", input="new-one\n")
+    assert not opens(rpc)
+
+
+def test_user_disable_and_enable(live: Live) -> None:
+    """A disabled user's password and token open nothing until he is enabled again."""
+    member = live.member(password="secret")
+    done(live.database, "user", "disable", member.name)
+    assert not opens(member.rpc)
+    assert not login(live, member.name, "secret")["result"]
+    done(live.database, "user", "enable", member.name)
+    assert opens(member.rpc)
+    assert login(live, member.name, "secret")["result"]
+
+
+def test_user_list_says_who_is_disabled(shop: Shop) -> None:
+    """`user list` tells disabled people and administrators from the others."""
+    before = shop.done("user", "list").splitlines()
+    shop.done("user", "disable", "bob")
+    shop.done("user", "edit", "carol", "--admin", "yes")
+    after = shop.done("user", "list").splitlines()
+    assert after[0] == before[0]
+    assert "disabled" in after[1] and "disabled" not in before[1]
+    assert "admin" in after[2] and "admin" not in before[2]
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "column", "stored"),
+    [
+        ("--display-name", "Big Ann", "display_name", "Big Ann"),
+        ("--number", "(555) 99", "number", "(555) 99"),
+        ("--number", "", "number", None),
+        ("--identifier", "citizenid:9", "identifier", "citizenid:9"),
+        ("--identifier", "", "identifier", None),
+        ("--email", "ann@example.org", "email", "ann@example.org"),
+        ("--messages", "nobody", "takes_messages", 0),
+        ("--admin", "yes", "is_admin", 1),
+    ],
+)
+def test_user_edit_changes_one_thing(shop: Shop, option: str, value: str, column: str, stored: Any) -> None:
+    """`user edit` changes what is given."""
+    shop.done("user", "edit", "ANN", option, value)
+    assert shop.sql(f"SELECT {column} FROM account WHERE id = 1") == [(stored,)]
+
+
+def test_user_edit_leaves_the_rest(shop: Shop) -> None:
+    """`user edit` leaves as it is what is not given."""
+    before = shop.sql("SELECT * FROM account WHERE id = 1")
+    shop.done("user", "edit", "ann")
+    shop.done("user", "edit", "ann", "--admin", "no", "--messages", "everyone")
+    assert shop.sql("SELECT * FROM account WHERE id = 1") == before
+
+
+def test_nobody_writes_to_who_takes_no_messages(live: Live) -> None:
+    """After `user edit --messages nobody` a conversation with him is refused by name."""
+    writer, reader = live.member(), live.member()
+    done(live.database, "user", "edit", reader.name, "--messages", "nobody")
+    answer = writer.rpc.new_conversation([reader.name.encode()], b"Hello", b"there")
+    assert not answer["result"]
+    assert reader.name.encode() in answer["result_text"]
+
+
+def test_user_edit_shows_in_the_forum(live: Live) -> None:
+    """What `user edit` sets is what the running server answers."""
+    member = live.member()
+    done(live.database, "user", "edit", member.name, "--admin", "yes")
+    assert member.rpc.get_user_info()["user_type"] == b"admin"
+
+
+@pytest.mark.parametrize("name", ["ann", "ANN", " ann ", "ａｎｎ"])  # the last in full-width letters
+def test_a_taken_name_is_refused(shop: Shop, name: str) -> None:
+    """A user name is taken without regard to case, after Unicode NFKC."""
+    assert "name" in shop.refused("user", "add", name)
+    assert len(shop.done("user", "list").splitlines()) == 4
+
+
+@pytest.mark.parametrize("number", ["555-0101", "(555) 0101", "5550101"])
+def test_a_taken_number_is_refused(shop: Shop, number: str) -> None:
+    """A phone number is taken where its digits are."""
+    assert "number" in shop.refused("user", "add", "eve", "--number", number)
+    assert "number" in shop.refused("user", "edit", "bob", "--number", number)
+
+
+def test_a_taken_identifier_is_refused(shop: Shop) -> None:
+    """A game identifier belongs to one user."""
+    assert "identifier" in shop.refused("user", "edit", "bob", "--identifier", "license:demo-ann")
+
+
+@pytest.mark.parametrize("name", ["", "   ", "x" * 300])
+def test_a_name_needs_a_length(shop: Shop, name: str) -> None:
+    """A user name must hold something, and not too much."""
+    shop.refused("user", "add", name)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["user", "password", "nobody"],
+        ["user", "disable", "nobody"],
+        ["user", "enable", "nobody"],
+        ["user", "edit", "nobody", "--admin", "yes"],
+        ["token", "add", "nobody"],
+        ["token", "list", "nobody"],
+    ],
+)
+def test_an_unknown_user_is_refused(shop: Shop, arguments: list[str]) -> None:
+    """A command about a user whom nobody knows names him and does nothing."""
+    assert "nobody" in shop.refused(*arguments)
+
+
+# Tokens and keys
+
+
+def test_token_add_prints_it_alone(live: Live) -> None:
+    """`token add` writes the token, alone, and it opens the forum's methods."""
+    member = live.member()
+    printed = done(live.database, "token", "add", member.name, "--label", "bot")
+    assert re.fullmatch(rf"\S{{{SECRET_LENGTH},}}\n", printed)
+    assert opens(bearer(live, printed.strip()))
+
+
+def test_token_list_shows_the_label_and_no_token(shop: Shop) -> None:
+    """`token list` shows id and label of the user's tokens, and nothing by which one could be used."""
+    secret = shop.done("token", "add", "ann", "--label", "my bot").strip()
+    shop.done("token", "add", "bob", "--label", "other")
+    [first, last] = shop.done("token", "list", "ann").splitlines()
+    assert "demo" in first and "my bot" in last
+    assert secret not in last
+
+
+def test_token_revoke_makes_it_worthless(live: Live) -> None:
+    """A revoked token opens nothing, and the user's others go on."""
+    member = live.member()
+    secret = done(live.database, "token", "add", member.name, "--label", "gone").strip()
+    [line] = [
+        each for each in done(live.database, "token", "list", member.name).splitlines() if "gone" in each
+    ]
+    done(live.database, "token", "revoke", line.split("\t")[0])
+    assert not opens(bearer(live, secret))
+    assert opens(member.rpc)
+
+
+def test_key_add_prints_it_alone(shop: Shop) -> None:
+    """`key add` writes the server key, alone."""
+    assert re.fullmatch(rf"\S{{{SECRET_LENGTH},}}\n", shop.done("key", "add", "city"))
+
+
+def test_key_list_and_revoke(shop: Shop) -> None:
+    """`key list` shows the label but not the key, and a revoked key is gone from it."""
+    secret = shop.done("key", "add", "my city").strip()
+    [line] = [each for each in shop.done("key", "list").splitlines() if "my city" in each]
+    assert secret not in line
+    shop.done("key", "revoke", line.split("\t")[0])
+    assert "my city" not in shop.done("key", "list")
+
+
+@pytest.mark.parametrize("group", ["token", "key"])
+def test_revoking_what_is_not_there_is_refused(shop: Shop, group: str) -> None:
+    """Revoking an id that nothing has says so."""
+    assert "4711" in shop.refused(group, "revoke", "4711")
+
+
+def test_secrets_are_stored_as_digests_only(shop: Shop) -> None:
+    """Neither a token nor a key nor a password stands in the store's files."""
+    secrets = [
+        shop.done("token", "add", "ann").strip(),
+        shop.done("key", "add", "city").strip(),
+        shop.done("user", "add", "eve").strip(),
+    ]
+    stored = b"".join(path.read_bytes() for path in shop.folder.glob("live.db*"))
+    assert not [secret for secret in secrets if secret.encode() in stored]
+
+
+# check
+
+PLANTED = {
+    "last_seq": (
+        "UPDATE conversation SET last_seq = last_seq + 1 WHERE id = 1",
+        r"conversation 1\b",
+    ),
+    "hole": (
+        "UPDATE message SET seq = 9 WHERE conversation_id = 1 AND seq = 2",
+        r"conversation 1\b",
+    ),
+    "missing message": (
+        "DELETE FROM message WHERE conversation_id = 1 AND seq = 3",
+        r"conversation 1\b",
+    ),
+    "unread": (
+        "UPDATE participant SET read_seq = 0, own_unread = 0 WHERE conversation_id = 1 AND user_id = 1",
+        r"participant 1\b",
+    ),
+    "own_unread": (
+        "UPDATE participant SET read_seq = 0, own_unread = 2 WHERE conversation_id = 1 AND user_id = 1",
+        r"participant 1\b",
+    ),
+    "newest_id": (
+        "UPDATE participant SET newest_id = newest_id - 1 WHERE id = 1",
+        r"participant 1\b",
+    ),
+    "participant's last_seq": (
+        "UPDATE participant SET last_seq = last_seq + 1, read_seq = read_seq + 1 WHERE id = 1",
+        r"participant 1\b",
+    ),
+    "orphan conversation": (
+        "UPDATE participant SET status = 'left' WHERE conversation_id = 2",
+        r"conversation 2\b",
+    ),
+    "conversation without anyone": (
+        "DELETE FROM participant WHERE conversation_id = 2",
+        r"conversation 2\b",
+    ),
+    "starter outside": (
+        "UPDATE conversation SET starter_id = 3 WHERE id = 2",
+        r"conversation 2\b",
+    ),
+    "author outside": (
+        "UPDATE message SET author_id = 3 WHERE conversation_id = 2 AND seq = 2",
+        r"message \d+\b",
+    ),
+    "message of no conversation": (
+        "UPDATE message SET conversation_id = 4711 WHERE conversation_id = 2 AND seq = 2",
+        r"message \d+\b",
+    ),
+    "attachment of no message": (
+        "UPDATE attachment SET message_id = 4711",
+        r"attachment 1\b",
+    ),
+    "stranger's attachment": (
+        "UPDATE upload_group SET uploader_id = 2",
+        r"attachment 1\b",
+    ),
+    "session of nobody": (
+        "INSERT INTO session (user_id, digest, address, anonymous, created_at, used_at)"
+        " VALUES (4711, 'd', '', 0, 0, 0)",
+        r"session 1\b",
+    ),
+    "name": (
+        "UPDATE account SET username_key = 'other' WHERE id = 2",
+        r"account 2\b",
+    ),
+    "number": (
+        "UPDATE account SET digits = '1' WHERE id = 2",
+        r"account 2\b",
+    ),
+}
+
+
+def test_check_finds_nothing_on_a_good_store(shop: Shop) -> None:
+    """`check` ends well on a store that the server has written."""
+    shop.done("check")
+
+
+@pytest.mark.parametrize("fault", PLANTED)
+def test_check_finds_a_planted_fault(shop: Shop, fault: str) -> None:
+    """`check` tells a fault of the store by the id of the row, and ends with an error."""
+    statement, told = PLANTED[fault]
+    shop.sql(statement)
+    assert re.search(told, shop.faults())
+
+
+def test_check_recounts_a_users_own_messages_behind_his_mark(shop: Shop) -> None:
+    """`check` finds an own_unread that differs from the user's messages after his read mark."""
+    shop.sql("UPDATE participant SET read_seq = 0, own_unread = 1 WHERE id = 1")
+    shop.done("check")  # Ann has one message in the first conversation, so this is right
+    shop.sql("UPDATE participant SET own_unread = 2 WHERE id = 1")
+    assert re.search(r"participant 1\b", shop.faults())
+
+
+def test_check_finds_a_missing_file(shop: Shop) -> None:
+    """`check` names the attachment whose file is gone."""
+    [(name,)] = shop.sql("SELECT file FROM attachment WHERE id = 1")
+    (shop.files / name).unlink()
+    assert re.search(r"attachment 1\b", shop.faults())
+
+
+def test_check_finds_an_altered_file(shop: Shop) -> None:
+    """`check` names the attachment whose file holds other bytes than were put there."""
+    [(name,)] = shop.sql("SELECT thumbnail FROM attachment WHERE id = 1")
+    stored = shop.files / name
+    stored.write_bytes(stored.read_bytes()[:-1] + b"?")
+    assert re.search(r"attachment 1\b", shop.faults())
+
+
+def test_check_finds_a_missing_picture(shop: Shop) -> None:
+    """`check` names the user whose picture is gone."""
+    [(name,)] = shop.sql("SELECT avatar FROM account WHERE id = 3")
+    (shop.files / name).unlink()
+    assert re.search(r"account 3\b", shop.faults())
+
+
+def test_check_tells_every_fault(shop: Shop) -> None:
+    """`check` does not stop at the first fault."""
+    shop.sql("UPDATE conversation SET starter_id = 3 WHERE id = 2")
+    shop.sql("UPDATE account SET digits = '1' WHERE id = 2")
+    told = shop.faults()
+    assert re.search(r"conversation 2\b", told) and re.search(r"account 2\b", told)
+
+
+def test_check_changes_nothing(shop: Shop) -> None:
+    """`check` leaves a faulty store as it was, byte for byte."""
+    shop.sql("UPDATE conversation SET last_seq = last_seq + 1 WHERE id = 1")
+    before = hashlib.sha256(shop.path.read_bytes()).digest()
+    shop.faults()
+    assert hashlib.sha256(shop.path.read_bytes()).digest() == before
+
+
+def test_check_makes_no_store(tmp_path: Path) -> None:
+    """`check` where there is no store says so and makes none."""
+    refused(f"sqlite:///{tmp_path}/none.db", "check")
+    assert not list(tmp_path.iterdir())
+
+
+def test_check_reports_damaged_pages(shop: Shop) -> None:
+    """`check` tells of a store whose pages were overwritten, in words and without a traceback."""
+    size = shop.path.stat().st_size
+    with shop.path.open("r+b") as file:
+        file.seek(8192)
+        file.write(b"\xa5" * (size // 2))
+    result = run(shop.database, "check")
+    assert result.exit_code != 0
+    one_sentence(result.stderr)
+
+
+# backup, restore, migrate
+
+
+def test_backup_and_restore(shop: Shop, tmp_path: Path) -> None:
+    """A restored backup holds the same rows and files as the store it was made of, and passes `check`."""
+    shop.done("backup", str(tmp_path / "b.tar"))
+    other = Shop(tmp_path / "other")
+    other.folder.mkdir()
+    other.done("restore", str(tmp_path / "b.tar"))
+    other.done("check")
+    query = "SELECT id, body FROM message ORDER BY id"
+    assert other.sql(query) == shop.sql(query)
+    assert sorted(p.name for p in other.files.iterdir()) == sorted(p.name for p in shop.files.iterdir())
+
+
+def test_backup_leaves_one_file(shop: Shop, tmp_path: Path) -> None:
+    """`backup` writes its one file and leaves nothing else beside it."""
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    shop.done("backup", str(folder / "b.tar"))
+    assert [path.name for path in folder.iterdir()] == ["b.tar"]
+
+
+def test_backup_of_a_faulty_store_is_refused(shop: Shop, tmp_path: Path) -> None:
+    """`backup` verifies what it has written, and leaves no file that does not pass."""
+    shop.sql("UPDATE conversation SET last_seq = last_seq + 1 WHERE id = 1")
+    shop.refused("backup", str(tmp_path / "b.tar"))
+    assert not (tmp_path / "b.tar").exists()
+
+
+def test_restore_refuses_to_overwrite(shop: Shop, tmp_path: Path) -> None:
+    """`restore` replaces a store that is there only with --force."""
+    shop.done("backup", str(tmp_path / "b.tar"))
+    shop.done("user", "add", "late")
+    assert "--force" in shop.refused("restore", str(tmp_path / "b.tar"))
+    assert "late" in shop.done("user", "list")
+    shop.done("restore", str(tmp_path / "b.tar"), "--force")
+    assert "late" not in shop.done("user", "list")
+    shop.done("check")
+
+
+def test_restore_of_no_backup_changes_nothing(shop: Shop, tmp_path: Path) -> None:
+    """`restore --force` of a file that is no backup leaves the store as it is."""
+    (tmp_path / "b.tar").write_bytes(b"not a backup at all" * 1000)
+    shop.refused("restore", str(tmp_path / "b.tar"), "--force")
+    assert "ann" in shop.done("user", "list")
+    shop.done("check")
+
+
+def test_restore_of_a_cut_backup_changes_nothing(shop: Shop, tmp_path: Path) -> None:
+    """`restore --force` of a backup that was cut short leaves the store as it is."""
+    backup = tmp_path / "b.tar"
+    shop.done("backup", str(backup))
+    with backup.open("r+b") as file:
+        file.truncate(backup.stat().st_size // 2)
+    shop.refused("restore", str(backup), "--force")
+    shop.done("check")
+
+
+@contextmanager
+def writing(live: Live, threads: int) -> Iterator[list[bytes]]:
+    """Writers at a server; the list is what has been acknowledged so far."""
+    acknowledged: list[bytes] = []
+    finished = Event()
+    starter = live.member()
+    writers = [live.member() for _ in range(threads)]
+    begun = starter.rpc.new_conversation([each.name.encode() for each in writers], b"Busy", b"first")
+
+    def write(rpc: Any, name: str) -> None:
+        number = 0
+        while not finished.is_set():
+            body = f"{name} {(number := number + 1)}".encode()
+            assert rpc.reply_conversation(begun["conv_id"], body)["result"]
+            acknowledged.append(body)
+
+    with ThreadPoolExecutor(threads) as pool:
+        runs = [pool.submit(write, each.rpc, each.name) for each in writers]
+        try:
+            yield acknowledged
+        finally:
+            finished.set()
+    for each in runs:
+        each.result()
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
+    latest = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < latest, "it did not happen in time"
+        time.sleep(0.01)
+
+
+def bodies(path: Path) -> list[bytes]:
+    with closing(sqlite3.connect(path)) as connection:
+        return [body.encode() for (body,) in connection.execute("SELECT body FROM message ORDER BY id")]
+
+
+def test_backup_while_a_server_writes(tmp_path: Path) -> None:
+    """A backup under load holds all that was acknowledged before it, passes `check`, and can be served."""
+    (tmp_path / "new").mkdir()
+    busy = Live(tmp_path, "--limits", "off")
+    try:
+        member = busy.member()
+        with writing(busy, 3) as acknowledged:
+            wait_for(lambda: len(acknowledged) >= 30)
+            before = list(acknowledged)
+            backup = [*PROGRAM, "backup", str(tmp_path / "b.tar"), "--database", busy.database]
+            subprocess.run(backup, check=True, capture_output=True, timeout=60)
+    finally:
+        busy.stop()
+    other = Shop(tmp_path / "new")
+    other.done("restore", str(tmp_path / "b.tar"))
+    other.done("check")
+    assert set(before) <= set(bodies(other.path))
+    again = Live(other.folder)
+    try:
+        assert opens(bearer(again, member.token))
+    finally:
+        again.stop()
+
+
+def test_migrate_makes_the_steps_once(tmp_path: Path) -> None:
+    """`migrate` takes the steps that a store lacks, and none the second time."""
+    store = Shop(tmp_path)
+    assert "0001" in store.done("migrate")
+    assert "0001" not in store.done("migrate")
+    store.done("check")
+
+
+def test_an_older_store_is_migrated_by_itself(tmp_path: Path) -> None:
+    """A command brings an older embedded store up to date by itself, after a copy of what it held."""
+    store = Shop(tmp_path)
+    with closing(sqlite3.connect(store.path)) as connection:
+        connection.execute("CREATE TABLE old (x)")
+        connection.commit()
+    store.done("user", "add", "ann")
+    store.done("check")
+    [copy] = [path for path in tmp_path.iterdir() if path.name.startswith("live.db.before-")]
+    with closing(sqlite3.connect(copy)) as connection:
+        assert connection.execute("SELECT name FROM sqlite_master").fetchall() == [("old",)]
+
+
+def test_reference_names_every_method() -> None:
+    """`reference` writes every method with its parameters."""
+    result = CliRunner().invoke(main, ["reference"], catch_exceptions=False)
+    assert result.exit_code == 0
+    for name in ("new_conversation(", "get_conversations(", "login(", "system.multicall("):
+        assert name in result.stdout
+
+
+# What goes wrong
+
+STORE_COMMANDS = [
+    ["user", "list"],
+    ["user", "add", "eve"],
+    ["token", "list", "ann"],
+    ["key", "add", "city"],
+    ["check"],
+    ["migrate"],
+    ["backup", "{folder}/b.tar"],
+    ["serve", "--port", "0"],
+]
+STORE_IDS = [" ".join(command[:2]) for command in STORE_COMMANDS]
+
+
+def in_folder(command: list[str], folder: Path) -> list[str]:
+    return [word.format(folder=folder) for word in command]
+
+
+@pytest.mark.parametrize("command", STORE_COMMANDS, ids=STORE_IDS)
+def test_a_folder_that_does_not_exist(tmp_path: Path, command: list[str]) -> None:
+    """Where the store's folder does not exist, a command says so in one sentence and makes nothing."""
+    refused(f"sqlite:///{tmp_path}/none/live.db", *in_folder(command, tmp_path))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("command", STORE_COMMANDS, ids=STORE_IDS)
+def test_a_newer_store_is_refused(shop: Shop, tmp_path: Path, command: list[str]) -> None:
+    """A store that a newer program has made is refused in one sentence and left as it is."""
+    shop.sql("INSERT INTO migration (name, applied) SELECT '9999_future', applied FROM migration LIMIT 1")
+    assert "newer" in shop.refused(*in_folder(command, tmp_path))
+    assert shop.sql("SELECT COUNT(*) FROM account") == [(4,)]
+
+
+@pytest.mark.parametrize("command", STORE_COMMANDS, ids=STORE_IDS)
+@pytest.mark.parametrize("content", [b"This is a shopping list.\n" * 400, b"short"], ids=["long", "short"])
+def test_a_file_that_is_no_database(tmp_path: Path, command: list[str], content: bytes) -> None:
+    """A file that is no database is refused in one sentence and left as it is."""
+    path = tmp_path / "live.db"
+    path.write_bytes(content)
+    refused(f"sqlite:///{path}", *in_folder(command, tmp_path))
+    assert path.read_bytes() == content
+
+
+def test_a_folder_is_no_store(tmp_path: Path) -> None:
+    """A folder where the store should be is refused in one sentence."""
+    refused(f"sqlite:///{tmp_path}", "user", "list")
+
+
+@pytest.mark.parametrize("address", ["nonsense", "oracle://x/y", "sqlite:/"])
+def test_an_address_of_no_store(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database address of a kind that nobody knows is refused in one sentence."""
+    monkeypatch.chdir(tmp_path)
+    refused(address, "user", "list")
+
+
+def test_a_port_in_use(shop: Shop) -> None:
+    """`serve` at a port where somebody listens is refused in one sentence that names it."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert port in shop.refused("serve", "--port", port)
+
+
+def test_a_port_that_another_server_has(live: Live, shop: Shop) -> None:
+    """`serve` at the port of a running server is refused rather than sharing its calls."""
+    port = live.address.rsplit(":", 1)[1]
+    assert port in shop.refused("serve", "--port", port)
+
+
+def test_an_address_that_is_not_ours(shop: Shop) -> None:
+    """`serve` at an address of another machine is refused in one sentence that names it."""
+    assert "192.0.2.1" in shop.refused("serve", "--host", "192.0.2.1", "--port", "0")
+
+
+@pytest.mark.parametrize("port", ["70000", "-1"])
+def test_a_port_that_is_none(shop: Shop, port: str) -> None:
+    """`serve` at a port that cannot be is refused in one sentence."""
+    shop.refused("serve", "--port", port)
+
+
+@pytest.mark.parametrize("workers", ["0", "-3"])
+def test_at_least_one_worker(shop: Shop, workers: str) -> None:
+    """`serve` without a worker is refused in one sentence."""
+    shop.refused("serve", "--port", "0", "--workers", workers)
+
+
+@pytest.mark.parametrize("option", ["--max-request=-1", "--message-interval=-1", "--port=x"])
+def test_a_wrong_value_is_refused(shop: Shop, option: str) -> None:
+    """`serve` with a value that a setting cannot have is refused, naming the setting."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:  # so that nothing starts even if it is accepted
+        result = run(shop.database, "serve", "--port", str(taken.getsockname()[1]), option)
+    assert result.exit_code != 0
+    assert "Traceback" not in result.output
+    assert option.partition("=")[0] in result.stderr
+
+
+def test_the_real_program_shows_no_traceback(tmp_path: Path) -> None:
+    """The program in a process of its own ends with an error, one sentence and nothing on standard output."""
+    command = [*PROGRAM, "user", "list", "--database", f"sqlite:///{tmp_path}/none/live.db"]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert ended.returncode != 0
+    assert ended.stdout == ""
+    one_sentence(ended.stderr)
+
+
+def test_the_real_program_adds_a_user(tmp_path: Path) -> None:
+    """The program in a process of its own takes a password from a pipe and makes the store on first use."""
+    command = [*PROGRAM, "user", "add", "ann", "--password-stdin"]
+    ended = subprocess.run(
+        command, input="secret\n", capture_output=True, text=True, timeout=60, cwd=tmp_path, env=bare()
+    )
+    assert (ended.returncode, ended.stdout) == (0, "")
+    assert "ann" in done(f"sqlite:///{tmp_path}/switchboard.db", "user", "list")
+
+
+def bare(**settings: str) -> dict[str, str]:
+    """This process's environment with these settings and no others, and the program to be found in it."""
+    others = {name: value for name, value in os.environ.items() if not name.startswith("SWITCHBOARD_")}
+    return {**others, "PYTHONPATH": os.getcwd(), **settings}
+
+
+def test_the_console_command_is_the_same_program() -> None:
+    """`switchboard` and `python -m server` say the same of themselves."""
+    command = Path(sys.executable).with_name("switchboard")
+    if not command.exists():
+        pytest.skip("the console command is not installed")
+    said = [
+        subprocess.run([*start, "--help"], capture_output=True, text=True, timeout=60, check=True).stdout
+        for start in (PROGRAM, [str(command)])
+    ]
+    assert said[0] == said[1]
+
+
+# Settings
+
+
+def leaves(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Command]]:
+    """All commands that are no groups, by their names."""
+    for name, each in getattr(command, "commands", {}).items():
+        if isinstance(each, click.Group):
+            yield from leaves(each, (*path, name))
+        else:
+            yield " ".join((*path, name)), each
+
+
+COMMANDS = dict(leaves(main))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_takes_the_store(name: str) -> None:
+    """Every command takes `--database`."""
+    assert "--database" in [word for option in COMMANDS[name].params for word in option.opts]
+
+
+PROMISED = {
+    *("serve", "check", "backup", "restore", "migrate", "reference"),
+    *("user add", "user list", "user password", "user disable", "user enable", "user edit"),
+    *("token add", "token list", "token revoke", "key add", "key list", "key revoke"),
+}
+
+
+def test_every_command_is_there() -> None:
+    """The program has every command that it promises."""
+    assert set(COMMANDS) >= PROMISED
+
+
+@pytest.mark.parametrize("option", COMMANDS["serve"].params, ids=lambda option: option.opts[0])
+def test_every_option_of_serve_has_a_variable(option: click.Parameter) -> None:
+    """Every option of `serve` can also be set by an environment variable of its name."""
+    assert option.envvar == variable(option.opts[0].lstrip("-").replace("-", "_"))
+
+
+def test_the_store_can_be_given_by_a_variable(shop: Shop) -> None:
+    """SWITCHBOARD_DATABASE names the store where `--database` does not."""
+    result = CliRunner().invoke(main, ["user", "list"], env={"SWITCHBOARD_DATABASE": shop.database})
+    assert "carol" in result.stdout
+
+
+def test_an_option_wins_over_its_variable(shop: Shop) -> None:
+    """`--database` wins over SWITCHBOARD_DATABASE."""
+    assert "carol" in shop.done("user", "list", env={"SWITCHBOARD_DATABASE": "sqlite:////nowhere/x.db"})
+
+
+VARIABLES = {
+    "SWITCHBOARD_HOST": "127.0.0.2",
+    "SWITCHBOARD_PORT": "0",
+    "SWITCHBOARD_WORKERS": "2",
+    "SWITCHBOARD_LIMITS": "off",
+    "SWITCHBOARD_URL": "https://talk.example.org",
+    "SWITCHBOARD_DURABILITY": "relaxed",
+    "SWITCHBOARD_MAX_REQUEST": "5000",
+    "SWITCHBOARD_MAX_UPLOAD": "4321",
+    "SWITCHBOARD_MAX_ATTACHMENTS": "3",
+    "SWITCHBOARD_EXTENSIONS": "txt",
+    "SWITCHBOARD_MAX_SUBJECT": "7",
+    "SWITCHBOARD_MAX_BODY": "8",
+    "SWITCHBOARD_MAX_RECIPIENTS": "1",
+}
+
+
+@dataclasses.dataclass
+class BySettings:
+    """A server that was given nothing but environment variables, and Ann at its door."""
+
+    process: subprocess.Popen[str]
+    greeting: str
+    address: str
+    ann: Any
+    welcome: Any
+
+
+@pytest.fixture(scope="module")
+def by_variables(good: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BySettings]:
+    folder = tmp_path_factory.mktemp("variables")
+    store = Shop(Path(shutil.copytree(good, folder / "shop")))
+    store.done("user", "password", "ann", "--password-stdin", input="secret\n")
+    environment = bare(
+        **VARIABLES, SWITCHBOARD_DATABASE=store.database, SWITCHBOARD_FILES=str(folder / "elsewhere")
+    )
+    with (
+        (folder / "log").open("w") as log,
+        subprocess.Popen(
+            [*PROGRAM, "serve"], stdout=subprocess.PIPE, stderr=log, text=True, env=environment, cwd=folder
+        ) as process,
+    ):
+        try:
+            greeting, address = heard(process)
+            with ServerProxy(
+                address.replace("://", "://ann:secret@") + "/RPC2", use_builtin_types=True
+            ) as ann:
+                yield BySettings(process, greeting, address, ann, ann.login(b"ann", b"secret"))
+        finally:
+            process.terminate()
+            process.wait(timeout=15)
+
+
+def heard(process: subprocess.Popen[str]) -> tuple[str, str]:
+    """What a server says until it is ready, and its address."""
+    lines = []
+    assert process.stdout is not None
+    for line in process.stdout:
+        lines.append(line)
+        if found := READY.search(line):
+            return "".join(lines), found[1]
+    raise AssertionError("the server did not start")
+
+
+SEEN: dict[str, Callable[[BySettings], bool]] = {
+    "HOST": lambda it: it.address.startswith("http://127.0.0.2:"),
+    "PORT": lambda it: not it.address.endswith((":0", ":8000")),
+    "WORKERS": lambda it: len(workers_of(it.process.pid)) == 2,
+    "URL": lambda it: "https://talk.example.org/mobiquo" in it.greeting,
+    "FILES": lambda it: "elsewhere" in it.greeting,
+    "MAX_REQUEST": lambda it: is_too_large(it, 5001),
+    "MAX_UPLOAD": lambda it: it.welcome["max_attachment_size"] == 4321,
+    "MAX_ATTACHMENTS": lambda it: it.welcome["max_attachment"] == 3,
+    "EXTENSIONS": lambda it: it.welcome["allowed_extensions"] == "txt",
+    "MAX_SUBJECT": lambda it: "7" in refusal(it, [b"bob"], b"x" * 8, b"hello"),
+    "MAX_BODY": lambda it: "8" in refusal(it, [b"bob"], b"hello", b"x" * 9),
+    "MAX_RECIPIENTS": lambda it: "1" in refusal(it, [b"bob", b"dave"], b"hello", b"hello"),
+}
+
+
+def workers_of(pid: int) -> list[int]:
+    """The processes that a server has started to answer calls, and that still run."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    started = [int(word) for task in tasks for word in task.read_text().split()]
+    return [each for each in started if b"resource_tracker" not in Path(f"/proc/{each}/cmdline").read_bytes()]
+
+
+def is_too_large(it: BySettings, size: int) -> bool:
+    """Whether a body of this size is refused as such and one of half of it is not."""
+    with urlopen(f"{it.address}/RPC2", b"x" * (size // 2), timeout=10) as answer:
+        assert answer.status == 200
+    with suppress(OSError):
+        try:
+            urlopen(f"{it.address}/RPC2", b"x" * size, timeout=10).close()
+        except HTTPError as error:
+            error.close()
+            return error.code == 413
+    return False
+
+
+def refusal(it: BySettings, names: list[bytes], subject: bytes, body: bytes) -> str:
+    answer = it.ann.new_conversation(names, subject, body)
+    assert not answer["result"]
+    return str(answer["result_text"].decode())
+
+
+@pytest.mark.parametrize("name", SEEN)
+def test_a_variable_of_serve_counts(by_variables: BySettings, name: str) -> None:
+    """What SWITCHBOARD_… says is how the server behaves."""
+    assert SEEN[name](by_variables)

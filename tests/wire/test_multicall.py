@@ -1,0 +1,70 @@
+"""Several calls in one request."""
+
+from typing import Any
+from xmlrpc.client import Fault
+
+import pytest
+from conftest import Live, Member
+
+
+@pytest.fixture
+def ann(live: Live) -> Member:
+    return live.member("ann")
+
+
+def multicall(member: Member, *calls: tuple[str, list[Any]]) -> list[Any]:
+    made = [{"methodName": name, "params": params} for name, params in calls]
+    return list(member.rpc.system.multicall(made))
+
+
+def test_each_call_has_its_own_answer(ann: Member) -> None:
+    """A result stands in an array of one, a fault in a struct, in the order of the calls."""
+    first, second, third = multicall(ann, ("get_forum", []), ("no_such", []), ("get_inbox_stat", [1]))
+    assert first == [[]]
+    assert (second["faultCode"], third["faultCode"]) == (-32601, -32602)
+
+
+def test_each_call_is_a_transaction_of_its_own(live: Live, ann: Member) -> None:
+    """What one call does stays, though the next one fails."""
+    bob = live.member("bob")
+    begun = ("new_conversation", [[bob.name], b"Hi", b"there"])
+    [done], [refused], _ = multicall(ann, begun, ("new_conversation", [[], b"Hi", b"there"]), ("no_such", []))
+    assert (done["result"], refused["result"]) == (True, False)
+    assert bob.rpc.get_inbox_stat()["inbox_unread_count"] == 1
+
+
+def test_a_login_counts_from_then_on(live: Live) -> None:
+    """After a login in the same request the next calls are the user's."""
+    bob = live.member("bob", password="secret")
+    guest = Member("", "", "", live.proxy())
+    before, [login], [after] = multicall(
+        guest, ("get_inbox_stat", []), ("login", [bob.name, "secret"]), ("get_inbox_stat", [])
+    )
+    assert (before[0]["result"], login["result"], after["result"]) == (False, True, True)
+
+
+def test_no_multicall_inside(ann: Member) -> None:
+    """A multicall inside a multicall is a fault of its own; the others are done."""
+    inner, [forum] = multicall(ann, ("system.multicall", [[]]), ("get_forum", []))
+    assert (inner["faultCode"], forum) == (-32602, [])
+
+
+def test_fifty_calls_at_most(ann: Member) -> None:
+    """Fifty calls are done; one more and none is."""
+    assert len(multicall(ann, *[("get_forum", [])] * 50)) == 50
+    with pytest.raises(Fault, match="more than 50"):
+        multicall(ann, *[("get_forum", [])] * 51)
+
+
+@pytest.mark.parametrize("call", ["text", {}, {"methodName": 5}, {"methodName": "get_forum", "params": "x"}])
+def test_what_is_not_a_call(ann: Member, call: Any) -> None:
+    """A thing in the list that is no call is a fault in its place."""
+    [answer] = ann.rpc.system.multicall([call])
+    assert answer["faultCode"] == -32602
+
+
+def test_capabilities(live: Live) -> None:
+    """The extensions are named with address and version."""
+    named = live.proxy().system.getCapabilities()
+    assert {"xmlrpc", "faults_interop", "introspection", "system.multicall"} == set(named)
+    assert named["faults_interop"]["specVersion"] == 20010516

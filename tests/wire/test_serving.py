@@ -1,0 +1,708 @@
+"""The server as a process and as a speaker of HTTP: starting, stopping, hostile bodies, pages, logs."""
+
+import gzip
+import http.client
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from xmlrpc.client import Fault, ServerProxy, dumps, loads
+
+import pytest
+from conftest import READY, Live, Member, numbers
+
+from models import Message
+
+PATH = "/mobiquo/mobiquo.php"
+STAT = dumps((), "get_inbox_stat").encode()
+CONFIG = dumps((), "get_config").encode()
+LIMIT = 256 * 1024
+SLOW = 40
+HOSTILE = 200
+MEGABYTE = 2**20
+
+
+class Heard(Live):
+    """A server whose greeting is kept."""
+
+    def wait(self) -> str:
+        lines: list[str] = []
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            lines.append(line)
+            if found := READY.search(line):
+                self.greeting = "".join(lines)
+                return found[1]
+        raise AssertionError(f"the server did not start: {(self.folder / 'live.log').read_text()}")
+
+
+class Answer:
+    """A whole answer: its length has been checked against what its head says."""
+
+    def __init__(self, response: http.client.HTTPResponse) -> None:
+        self.status, self.headers, self.body = response.status, response.headers, response.read()
+
+
+def port_of(live: Live) -> tuple[str, int]:
+    host, _, port = live.address.removeprefix("http://").rpartition(":")
+    return host, int(port)
+
+
+def connected(live: Live) -> http.client.HTTPConnection:
+    return http.client.HTTPConnection(*port_of(live), timeout=30)
+
+
+def ask(live: Live, method: str, path: str, body: bytes | None = None, **headers: str) -> Answer:
+    with closing(connected(live)) as connection:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        connection.request(method, path, body, named)
+        return Answer(connection.getresponse())
+
+
+def post(live: Live, body: bytes, **headers: str) -> Answer:
+    return ask(live, "POST", PATH, body, **headers)
+
+
+def raw(live: Live, data: bytes) -> socket.socket:
+    """A connection on which *data* has been sent, whatever becomes of it."""
+    made = socket.create_connection(port_of(live), timeout=30)
+    made.sendall(data)
+    return made
+
+
+def received(connection: socket.socket) -> bytes:
+    """All that comes until the other side closes."""
+    data = b""
+    with suppress(ConnectionResetError):
+        while chunk := connection.recv(65536):
+            data += chunk
+    return data
+
+
+def head(length: int, *lines: str) -> bytes:
+    return "\r\n".join(
+        [f"POST {PATH} HTTP/1.1", "Host: x", "Connection: close", f"Content-Length: {length}", *lines, "", ""]
+    ).encode()
+
+
+def workers_of(pid: int) -> list[int]:
+    """The processes that a server has started to answer calls, and that still run."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    started = [int(word) for task in tasks for word in task.read_text().split()]
+    return [each for each in started if b"resource_tracker" not in Path(f"/proc/{each}/cmdline").read_bytes()]
+
+
+def memory(live: Live, line: str = "VmRSS") -> int:
+    """The memory of a server's workers, in bytes."""
+    found = [
+        re.search(rf"^{line}:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+        for pid in workers_of(live.process.pid)
+    ]
+    return sum(int(each[1]) * 1024 for each in found if each)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """A server of this file's own, whose log and memory no other test touches."""
+    server = Live(tmp_path_factory.mktemp("served"), "--limits", "off")
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def started(tmp_path: Path) -> Iterator[Callable[..., Heard]]:
+    """Servers that a test starts and may end itself."""
+    made: list[Heard] = []
+
+    def start(*options: str) -> Heard:
+        made.append(Heard(tmp_path, *options))
+        return made[-1]
+
+    yield start
+    for each in made:
+        each.stop()
+
+
+# What takes ten seconds on any machine
+
+
+@dataclass
+class BegunEarly:
+    """What is begun before this file's first test: *ended* is a status and the seconds that it took."""
+
+    cut: Future[list[bytes]]
+    ended: Future[tuple[int, float]]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def begun_early(served: Live, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BegunEarly]:
+    other = Live(tmp_path_factory.mktemp("ended"))
+    with ThreadPoolExecutor(2) as pool:
+        yield BegunEarly(pool.submit(dawdle, served), pool.submit(end_among_clients, other))
+    other.stop()
+
+
+def dawdle(live: Live) -> list[bytes]:
+    """What clients get who do not end their headers."""
+    beginnings = [b"POST ", f"POST {PATH} HTTP/1.1\r\nHost: x\r\nX-Slow: ".encode()]
+    with ExitStack() as stack:
+        return [received(each) for each in [stack.enter_context(raw(live, data)) for data in beginnings]]
+
+
+def end_among_clients(live: Live) -> tuple[int, float]:
+    """End a server among clients who are idle, slow, or ask all the time."""
+    stop = threading.Event()
+    callers = [threading.Thread(target=keep_asking, args=(live, stop)) for _ in range(2)]
+    with ExitStack() as stack:
+        for data in (b"", b"POST ", head(1000), head(1000) + b"<methodCall>"):
+            stack.enter_context(raw(live, data))
+        stack.enter_context(closing(warmed_up(live)))
+        for each in callers:
+            each.start()
+        began = time.monotonic()
+        status = live.stop(signal.SIGTERM)
+        took = time.monotonic() - began
+        stop.set()
+        for each in callers:
+            each.join()
+    return status, took
+
+
+def keep_asking(live: Live, stop: threading.Event) -> None:
+    while not stop.wait(0.02):
+        with suppress(OSError, http.client.HTTPException):
+            post(live, CONFIG)
+
+
+def warmed_up(live: Live) -> http.client.HTTPConnection:
+    """A connection that the server has taken."""
+    made = connected(live)
+    made.request("POST", PATH, CONFIG)
+    Answer(made.getresponse())
+    return made
+
+
+# Starting and stopping
+
+
+def test_a_free_port_is_taken_and_told(started: Callable[..., Heard]) -> None:
+    """With port 0 the server takes a free port, prints its address once it answers, and warns of nothing."""
+    began = time.monotonic()
+    server = started()
+    assert ask(server, "GET", "/healthz").status == 200
+    assert time.monotonic() - began < 15
+    assert port_of(server)[1] not in (0, 8000)
+    assert len(READY.findall(server.greeting)) == 1
+    assert "WARNING" not in server.greeting
+
+
+def test_an_address_for_others_is_warned_of(started: Callable[..., Heard]) -> None:
+    """A server that others can reach without TLS says so when it starts."""
+    assert "WARNING" in started("--host", "0.0.0.0").greeting
+
+
+def test_sigint_ends_it_well(started: Callable[..., Heard]) -> None:
+    """SIGINT ends the server with status 0 within 10 s."""
+    server, began = started(), time.monotonic()
+    assert server.stop(signal.SIGINT) == 0
+    assert time.monotonic() - began < 10
+
+
+def test_sigterm_ends_it_well(begun_early: BegunEarly) -> None:
+    """SIGTERM ends the server with status 0 within 10 s, whatever its clients are doing."""
+    status, took = begun_early.ended.result()
+    assert status == 0
+    assert took < 10
+
+
+def test_calls_in_flight_are_finished(started: Callable[..., Heard]) -> None:
+    """Every call that had been sent when SIGTERM came gets its whole answer."""
+    server = started("--limits", "off")
+    people = [server.member(password="secret") for _ in range(4)]
+    bodies = [dumps((each.name.encode(), b"secret"), "login").encode() for each in people] + [STAT] * 4
+    connections = [warmed_up(server) for _ in bodies]
+    for connection, body in zip(connections, bodies, strict=True):
+        connection.request("POST", PATH, body)
+    time.sleep(0.05)
+    server.process.send_signal(signal.SIGTERM)
+    answers = [Answer(connection.getresponse()) for connection in connections]
+    for connection in connections:
+        connection.close()
+    assert server.process.wait(timeout=10) == 0
+    assert [answer.status for answer in answers] == [200] * len(answers)
+    assert all(answer.body.endswith(b"</methodResponse>\n") for answer in answers)
+
+
+def write_until_closed(live: Live, member: Member, conversation: str, answered: list[str]) -> None:
+    """Send messages until the server is gone; note those that it has acknowledged."""
+    number = 0
+    with suppress(OSError, http.client.HTTPException):
+        while True:
+            body = f"{member.name}: {(number := number + 1)}"
+            if not member.rpc.reply_conversation(conversation, body.encode())["result"]:
+                raise AssertionError("the message was refused")
+            answered.append(body)
+
+
+def test_nothing_is_done_without_an_answer(started: Callable[..., Heard]) -> None:
+    """When SIGTERM comes while many write, each message that was stored has been acknowledged as well."""
+    server = started("--limits", "off")
+    writers = [server.member() for _ in range(6)]
+    names = [each.name.encode() for each in writers[1:]]
+    conversation = writers[0].rpc.new_conversation(names, b"Busy", b"first")["conv_id"]
+    answered: list[str] = []
+    with ThreadPoolExecutor(len(writers)) as pool:
+        runs = [pool.submit(write_until_closed, server, each, conversation, answered) for each in writers]
+        time.sleep(0.5)
+        server.process.send_signal(signal.SIGTERM)
+    for each in runs:
+        each.result()
+    assert server.process.wait(timeout=10) == 0
+    with server.store():
+        stored = [message.body for message in Message.select().where(Message.seq > 1)]
+    assert len(answered) > 10
+    assert sorted(stored) == sorted(answered)
+
+
+def test_a_store_outlives_its_server(started: Callable[..., Heard]) -> None:
+    """What was said before the server was stopped is there when it is started again."""
+    server = started()
+    ann, bob = server.member("ann"), server.member("bob")
+    conversation = ann.rpc.new_conversation([bob.name.encode()], b"Hello", b"there")["conv_id"]
+    server.stop()
+    again = started()
+    rpc = again.proxy(("Authorization", f"Bearer {bob.token}"))
+    assert rpc.get_conversation(conversation)["list"][0]["msg_content"] == b"there"
+
+
+def test_workers_share_one_store(started: Callable[..., Heard]) -> None:
+    """With two workers each call may reach either, and both know the same sessions, messages and counts."""
+    server = started("--limits", "off", "--workers", "2")
+    assert len(workers_of(server.process.pid)) == 2
+    ann, bob = server.member(password="secret"), server.member()
+    login = post(server, dumps((ann.name.encode(), b"secret"), "login").encode())
+    cookie = login.headers["Set-Cookie"].partition(";")[0]
+    send = dumps(([bob.name.encode()], b"Hello", b"there"), "new_conversation").encode()
+    for count in range(1, 16):
+        assert loads(post(server, send, Cookie=cookie).body)[0][0]["result"]
+        counted = loads(post(server, STAT, Authorization=f"Bearer {bob.token}").body)[0][0]
+        assert counted["inbox_unread_count"] == count
+
+
+# The demo
+
+
+def people_in(greeting: str) -> dict[str, tuple[str, str]]:
+    """The passwords and tokens that a greeting tells, by name."""
+    told = {}
+    for line in greeting.splitlines():
+        found = [re.search(rf"\b{word} ([\w-]+)", line) for word in ("password", "token")]
+        if all(found):
+            told[line.strip().partition(":")[0]] = tuple(each[1] for each in found if each)
+    return told
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Heard]:
+    server = Heard(tmp_path_factory.mktemp("demo"), "--demo")
+    yield server
+    server.stop()
+
+
+def test_the_demo_prints_its_cast(shown: Heard) -> None:
+    """`--demo` prints names, passwords and tokens of ann, bob, carol and dave, and a server key."""
+    assert list(people_in(shown.greeting)) == ["ann", "bob", "carol", "dave"]
+    assert re.search(r"server key:\s+\S{22,}$", shown.greeting, re.MULTILINE)
+
+
+def test_the_demo_cast_can_log_in(shown: Heard) -> None:
+    """Each password and each token that `--demo` prints opens the inbox of a person with conversations."""
+    for name, (password, token) in people_in(shown.greeting).items():
+        assert shown.proxy().login(name.encode(), password.encode())["result"]
+        box = shown.proxy(("Authorization", f"Bearer {token}")).get_conversations()
+        assert box["result"] and box["conversation_count"] > 0
+
+
+def test_the_demo_lines_work_as_they_stand(shown: Heard) -> None:
+    """The line of Python and the line of curl that `--demo` prints can be pasted and answer."""
+    [python] = re.findall(r"^\s*((?:from|import) .*)$", shown.greeting, re.MULTILINE)
+    [curl] = re.findall(r"^\s*(curl .*)$", shown.greeting, re.MULTILINE)
+    said = subprocess.run([sys.executable, "-c", python], capture_output=True, text=True, timeout=60)
+    assert "'result': True" in said.stdout
+    said = subprocess.run(curl, shell=True, capture_output=True, text=True, timeout=60)
+    if said.returncode == 127:
+        pytest.skip("there is no curl here")
+    assert "inbox_unread_count" in said.stdout
+
+
+def test_the_demo_leaves_a_store_with_people_alone(started: Callable[..., Heard]) -> None:
+    """`--demo` on a store with users makes and prints nobody."""
+    first = started()
+    member = first.member("only")
+    first.stop()
+    again = started("--demo")
+    assert not people_in(again.greeting)
+    assert "server key" not in again.greeting
+    rpc = again.proxy(("Authorization", f"Bearer {member.token}"))
+    assert rpc.get_conversations()["conversation_count"] == 0
+    assert not rpc.get_user_info(b"ann")["result"]
+
+
+# Slow clients
+
+
+def test_slow_bodies_keep_nobody_waiting(served: Live) -> None:
+    """While many clients are slow to send their bodies, others are answered, and so are these in the end."""
+    with ExitStack() as stack:
+        slow = [stack.enter_context(raw(served, head(len(CONFIG)) + CONFIG[:20])) for _ in range(SLOW)]
+        began = time.monotonic()
+        for _ in range(10):
+            assert post(served, CONFIG).status == 200
+        assert time.monotonic() - began < 5
+        for each in slow:
+            each.sendall(CONFIG[20:])
+        assert all(b"conversation" in received(each) for each in slow)
+
+
+def test_slow_readers_keep_nobody_waiting(served: Live) -> None:
+    """While many clients do not read their answers, others are answered."""
+    calls = [{"methodName": "get_config", "params": []}] * 50
+    long = dumps((calls,), "system.multicall").encode()
+    with ExitStack() as stack:
+        for _ in range(SLOW):
+            stack.enter_context(raw(served, head(len(long)) + long))
+        began = time.monotonic()
+        for _ in range(10):
+            assert post(served, CONFIG).status == 200
+        assert time.monotonic() - began < 10
+
+
+def test_slow_headers_are_cut(begun_early: BegunEarly) -> None:
+    """A client that does not end its headers is cut off, and was not answered as if it had."""
+    assert not [answer for answer in begun_early.cut.result() if b" 200 " in answer]
+
+
+# Bodies that mean harm
+
+
+def test_a_body_over_the_limit_is_refused_before_it_is_sent(served: Live) -> None:
+    """A body that says it is too large is refused with 413 without waiting for it."""
+    with raw(served, head(300 * MEGABYTE) + b"x" * 1000) as connection:
+        assert received(connection).startswith(b"HTTP/1.1 413 ")
+
+
+def test_a_body_at_the_limit_is_read(served: Live) -> None:
+    """A body of exactly the limit is read; one byte more is not."""
+    call = CONFIG.ljust(LIMIT)
+    assert b"<name>conversation</name>" in post(served, call).body
+    assert post(served, call + b" ").status == 413
+
+
+def send_chunks(connection: socket.socket, most: int) -> int:
+    """Send a chunked body until the other side has had enough; how many bytes were sent."""
+    chunk, sent = b"x" * 65536, 0
+    lines = (f"POST {PATH} HTTP/1.1", "Host: x", "Connection: close", "Transfer-Encoding: chunked", "", "")
+    connection.sendall("\r\n".join(lines).encode())
+    with suppress(OSError):
+        while sent < most:
+            connection.sendall(b"%x\r\n%s\r\n" % (len(chunk), chunk))
+            sent += len(chunk)
+    return sent
+
+
+def test_an_endless_body_is_refused_early(served: Live) -> None:
+    """A chunked body without a length is refused with 413 soon after it has passed the limit."""
+    with raw(served, b"") as connection:
+        assert send_chunks(connection, 200 * MEGABYTE) < 32 * MEGABYTE
+    with raw(served, b"") as connection:
+        send_chunks(connection, 2 * LIMIT)
+        assert received(connection).startswith(b"HTTP/1.1 413 ")
+
+
+def too_large(answer: Answer) -> bool:
+    """Whether a body is refused as too large, in either of the ways that are allowed."""
+    return answer.status == 413 or b"<int>-32700</int>" in answer.body
+
+
+def bomb(size: int = 200 * MEGABYTE) -> bytes:
+    """A small body that inflates to a large one."""
+    packer = zlib.compressobj(9, wbits=31)
+    block = b" " * MEGABYTE
+    return b"".join(packer.compress(block) for _ in range(size // MEGABYTE)) + packer.flush()
+
+
+def test_a_gzip_bomb_is_refused(served: Live) -> None:
+    """A small body that inflates beyond the limit is refused without being inflated to its end."""
+    before = memory(served, "VmHWM")
+    assert too_large(post(served, bomb(), Content_Encoding="gzip"))
+    assert memory(served, "VmHWM") - before < 50 * MEGABYTE
+
+
+def test_a_compressed_body_is_read(served: Live) -> None:
+    """A body under gzip is read, and so is a plain one that only says gzip."""
+    for body in (gzip.compress(CONFIG), CONFIG):
+        assert b"<name>conversation</name>" in post(served, body, Content_Encoding="gzip").body
+
+
+def hostile_bodies(packed: bytes) -> list[Callable[[Live], Any]]:
+    entities = "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 10))
+    values = b"<value><int>1</int></value>" * 9000
+    texts = [
+        b"<?xml version='1.0'?><!DOCTYPE x [<!ENTITY a0 'lol'>%s]><methodCall/>" % entities.encode(),
+        b"<methodCall><methodName>x</methodName><params><param>" + b"<value><array><data>" * 10000,
+        b"<methodCall><methodName>x</methodName><params><param><value><array><data>" + values,
+        b"<methodCall><methodName>" + b"x" * (LIMIT - 100),
+        b"\x00\xff" * (LIMIT // 2),
+    ]
+    return [
+        lambda live: post(live, packed, Content_Encoding="gzip"),
+        lambda live: raw(live, head(300 * MEGABYTE) + b"x" * 100_000).close(),
+        lambda live: raw(live, head(LIMIT) + b"x" * (LIMIT - 1)).close(),
+        *(lambda live, text=text: post(live, text) for text in texts),
+    ]
+
+
+def test_memory_stays_flat(served: Live) -> None:
+    """The memory of a worker does not grow with the number of hostile bodies that it was sent."""
+    kinds = hostile_bodies(bomb(50 * MEGABYTE))
+    send = [kinds[number % len(kinds)] for number in range(HOSTILE)]
+    for each in send[:40]:
+        each(served)
+    before = memory(served)
+    for each in send:
+        each(served)
+    assert memory(served) - before < 30 * MEGABYTE
+    assert post(served, CONFIG).status == 200
+
+
+def test_conflicting_lengths_are_refused(served: Live) -> None:
+    """A request with two lengths that differ is refused and not carried out."""
+    with raw(served, head(len(CONFIG), f"Content-Length: {len(CONFIG) + 1}") + CONFIG) as connection:
+        assert received(connection).startswith(b"HTTP/1.1 400 ")
+
+
+def test_a_length_beside_chunks_is_refused(served: Live) -> None:
+    """A request with a length and a chunked body never makes two requests of one."""
+    hidden = f"GET /hidden{next(numbers)} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+    lines = [f"POST {PATH} HTTP/1.1", "Host: x", f"Content-Length: {5 + len(hidden)}"]
+    lines += ["Transfer-Encoding: chunked", "", ""]
+    with raw(served, "\r\n".join(lines).encode() + b"0\r\n\r\n" + hidden) as connection:
+        connection.settimeout(3)
+        with suppress(TimeoutError):
+            assert received(connection).count(b"HTTP/1.1 ") <= 1
+
+
+@pytest.mark.parametrize("length", ["-1", "+5", "1e3", "0x10", "5 5", "99999999999999999999999"])
+def test_a_length_that_is_none_is_refused(served: Live, length: str) -> None:
+    """A length that is no plain number, or one that nobody can send, is refused."""
+    request = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n"
+    with raw(served, request.encode() + CONFIG) as connection:
+        assert re.match(rb"HTTP/1.1 4(00|13) ", received(connection))
+
+
+def test_half_a_body_is_not_a_call(served: Live) -> None:
+    """A call whose body ends before the length that was said is not carried out."""
+    ann, bob = served.member(), served.member()
+    call = dumps(([bob.name.encode()], b"Half", b"a body"), "new_conversation").encode()
+    with raw(served, head(len(call) + 100, f"Authorization: Bearer {ann.token}") + call) as connection:
+        connection.shutdown(socket.SHUT_WR)
+        assert b"<boolean>1</boolean>" not in received(connection)
+    time.sleep(0.2)
+    assert bob.rpc.get_conversations()["conversation_count"] == 0
+
+
+# Pages
+
+
+@pytest.mark.parametrize("path", ["/mobiquo/mobiquo.php", "/mobiquo/mobiquo", "/mobiquo", "/RPC2"])
+def test_the_reference_is_a_page(served: Live, path: str) -> None:
+    """A browser at the address of the calls gets the method reference as HTML."""
+    answer = ask(served, "GET", path)
+    assert answer.status == 200
+    assert answer.headers.get_content_type() == "text/html"
+    assert b"new_conversation(" in answer.body
+
+
+def test_the_page_runs_nothing(served: Live) -> None:
+    """The page has no script and no handler in it, and its policy allows none."""
+    answer = ask(served, "GET", "/mobiquo")
+    policy = dict(
+        part.strip().partition(" ")[::2] for part in answer.headers["Content-Security-Policy"].split(";")
+    )
+    assert policy["default-src"] == "'none'"
+    assert "script-src" not in policy
+    assert not re.search(rb"<script|\son\w+=|javascript:", answer.body, re.IGNORECASE)
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_head_is_get_without_its_body(served: Live) -> None:
+    """HEAD answers as GET does, without the body."""
+    answer = ask(served, "HEAD", "/mobiquo")
+    assert (answer.status, answer.body) == (200, b"")
+
+
+@pytest.mark.parametrize("path", ["/", "/nothing", "/mobiquo/", "/mobiquo/../etc/passwd", "/%00"])
+def test_nothing_is_at_another_address(served: Live, path: str) -> None:
+    """An address that nothing has is answered with 404."""
+    assert ask(served, "GET", path).status == 404
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PUT", "/mobiquo/mobiquo.php", {"GET", "POST"}),
+        ("DELETE", "/RPC2", {"GET", "POST"}),
+        ("GET", "/mobiquo/upload.php", {"POST"}),
+        ("POST", "/mobiquo/avatar.php", {"GET"}),
+        ("POST", "/healthz", {"GET"}),
+        ("POST", "/attachments/1/x.png", {"GET"}),
+    ],
+)
+def test_another_verb_is_told_which_ones_there_are(
+    served: Live, method: str, path: str, allowed: set[str]
+) -> None:
+    """A verb that an address does not take is answered with 405 and those that it takes."""
+    answer = ask(served, method, path, b"")
+    assert answer.status == 405
+    assert {verb.strip() for verb in answer.headers["Allow"].split(",")} - {"HEAD", "OPTIONS"} == allowed
+
+
+def test_healthz_answers(served: Live) -> None:
+    """/healthz answers 200 to anybody while the store answers."""
+    assert ask(served, "GET", "/healthz").status == 200
+
+
+# What HTTP adds
+
+
+def test_an_answer_says_what_it_is(served: Live) -> None:
+    """An answer to a call is XML in UTF-8, with its length and whether a user has asked."""
+    member = served.member()
+    for headers, is_login in (({}, "false"), ({"Authorization": f"Bearer {member.token}"}, "true")):
+        answer = post(served, STAT, **headers)
+        assert answer.headers["Content-Type"] == "text/xml; charset=UTF-8"
+        assert int(answer.headers["Content-Length"]) == len(answer.body)
+        assert answer.headers["Mobiquo_is_login"] == is_login
+
+
+@pytest.mark.parametrize("accepted", ["gzip", "deflate, gzip", "GZIP", "gzip;q=0.5"])
+def test_an_answer_is_compressed_where_that_is_accepted(served: Live, accepted: str) -> None:
+    """A long answer comes under gzip where the client accepts it."""
+    answer = post(served, CONFIG, Accept_Encoding=accepted)
+    assert answer.headers["Content-Encoding"] == "gzip"
+    assert b"<name>conversation</name>" in gzip.decompress(answer.body)
+
+
+@pytest.mark.parametrize("accepted", ["", "identity", "br, deflate", "gzip;q=0", "gzip; q=0.0", "x-gzipped"])
+def test_an_answer_is_plain_where_gzip_is_not_accepted(served: Live, accepted: str) -> None:
+    """An answer comes as it is where the client does not accept gzip."""
+    answer = post(served, CONFIG, Accept_Encoding=accepted)
+    assert "Content-Encoding" not in answer.headers
+    assert b"<name>conversation</name>" in answer.body
+
+
+def test_a_short_answer_is_not_compressed(served: Live) -> None:
+    """An answer that is not worth it comes as it is."""
+    assert "Content-Encoding" not in post(served, STAT, Accept_Encoding="gzip").headers
+
+
+# The log
+
+
+def log_of(live: Live) -> str:
+    return (live.folder / "live.log").read_text()
+
+
+def lines_with(live: Live, text: str) -> list[str]:
+    """The lines of the log with *text*, once one is there."""
+    for _ in range(100):
+        if found := [line for line in log_of(live).splitlines() if text in line]:
+            return found
+        time.sleep(0.02)
+    return []
+
+
+def test_a_request_is_one_line(served: Live) -> None:
+    """Each request is one line of the log, with its address, its outcome and the time it took."""
+    path = f"/nothing{next(numbers)}"
+    ask(served, "GET", path)
+    [line] = lines_with(served, path)
+    assert re.search(r" GET .* 404 .* ms$", line)
+
+
+def test_a_call_is_one_line(served: Live) -> None:
+    """The line of a call tells who has called, the method, and what came of it."""
+    member = served.member("caller")
+    member.rpc.get_inbox_stat()
+    [line] = lines_with(served, member.name)
+    assert "get_inbox_stat ok" in line
+    with suppress(Fault):
+        member.rpc.get_conversation("x")
+    assert "-32602" in lines_with(served, member.name)[-1]
+
+
+def test_a_refused_body_is_one_line(served: Live) -> None:
+    """A request whose body is refused has its line as well."""
+    ask(served, "POST", "/RPC2", b"x" * (LIMIT + 1))
+    assert any(" 413 " in line for line in lines_with(served, "/RPC2"))
+
+
+def test_a_line_has_one_line(served: Live) -> None:
+    """What a client calls a method or an address never makes a second line, whatever stands in it."""
+    mark = f"FORGED{next(numbers)}"
+    ask(served, "GET", f"/%0a{mark}%0d%1b[31m")
+    post(served, dumps((), f"no\r\n2026 INFO {mark}\x1b[31m\x85").encode())
+    post(served, f"<methodCall><methodName>a&#10;2026 {mark}</methodName></methodCall>".encode())
+    assert not [line for line in lines_with(served, mark) if re.match(rf"(2026 |\W*){mark}", line)]
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", log_of(served))
+
+
+def test_a_line_has_an_end(served: Live) -> None:
+    """However long a name a client calls, its line of the log stays short."""
+    mark = f"long{next(numbers)}-"
+    post(served, dumps((), mark + "x" * 100_000).encode())
+    ask(served, "GET", f"/{mark}{'x' * 5000}")
+    assert all(len(line) < 2000 for line in lines_with(served, mark))
+
+
+def say_secrets(live: Live, secret: str) -> None:
+    """Calls with a secret wherever one may stand, right and wrong."""
+    member = live.member(password=f"{secret}-password")
+    basic = live.address.replace("://", f"://{member.name}:{secret}-password@")
+    with ServerProxy(f"{basic}/RPC2") as rpc:
+        rpc.get_inbox_stat()
+        rpc.new_conversation([live.member().name], f"{secret} subject", f"{secret} body")
+    login = dumps((member.name, f"{secret}-password"), "login").encode()
+    cookie = post(live, login).headers["Set-Cookie"].partition(";")[0]
+    post(live, STAT, Cookie=cookie)
+    post(live, dumps((member.name, f"{secret}-wrong"), "login").encode())
+    for name in ("Authorization", "X_API_Key"):
+        post(live, STAT, **{name: f"{secret}-token"})
+    post(live, STAT, Authorization=f"Bearer {member.token}")
+    post(live, STAT, Cookie=f"xf_session={secret}-cookie")
+    post(live, f"<methodCall><broken>{secret}".encode())
+    post(live, dumps((f"{secret} wrong", {"type": secret}), "get_conversation").encode())
+    ask(live, "POST", "/mobiquo/upload.php", f"{secret} form".encode(), Content_Type="multipart/form-data")
+    ask(live, "GET", f"/mobiquo/avatar.php?user_id=1&v={secret}")
+    assert lines_with(live, member.name)
+    log = log_of(live)
+    assert member.token not in log
+    assert cookie.partition("=")[2] not in log
+
+
+def test_no_secret_is_logged(served: Live) -> None:
+    """No password, token, cookie, text or body stands in the log, of calls that succeed and that do not."""
+    secret = f"hush{os.urandom(6).hex()}"
+    say_secrets(served, secret)
+    assert secret not in log_of(served)
