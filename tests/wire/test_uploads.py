@@ -84,7 +84,7 @@ def bob(live: Live) -> Member:
 def test_upload_answers_id_group_and_size(live: Live, ann: Member) -> None:
     """An upload is answered with its id, its group and its size."""
     answer = upload(live, ann)
-    assert list(answer) == ["result", "result_text", "attachment_id", "group_id", "file_size"]
+    assert list(answer) == ["attachment_id", "group_id", "result", "result_text", "file_size"]
     assert answer["file_size"] == len(png())
 
 

@@ -1,16 +1,22 @@
 """Uploads, which a message carries later."""
 
+from typing import TypedDict
+
 from models import User
 
 from ...actions import access, attachments
 from ...visits import Visit
-from ...wire.types import File, Id
+from ...wire.types import File, Id, Text
 from .door import YES, Result, face
 
 
-class Uploaded(Result):
+class Uploaded(TypedDict):
+    """In the order of the plugin that clients were written for."""
+
     attachment_id: Id
     group_id: str
+    result: bool
+    result_text: Text
     file_size: int
 
 
