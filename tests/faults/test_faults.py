@@ -31,6 +31,8 @@ PATIENCE = 30
 class Group:
     """A server that leads a process group of its own, so that all of it can be killed at once."""
 
+    address: str
+
     def __init__(self, database: str, log: Path, *options: str) -> None:
         command = [sys.executable, "-m", "server", "serve", "--port", "0", "--database", database]
         with log.open("a") as errors:
@@ -59,10 +61,11 @@ class Group:
         assert self.process.stdout is not None
         self.process.stdout.close()
 
-    def rpc(self, token: str) -> Any:
-        return ServerProxy(
-            f"{self.address}/RPC2", headers=[("Authorization", f"Bearer {token}")], use_builtin_types=True
-        )
+
+def calling(server: Group | Live, member: Member) -> Any:
+    """A member's own connection to a server."""
+    headers = [("Authorization", f"Bearer {member.token}")]
+    return ServerProxy(f"{server.address}/RPC2", headers=headers, use_builtin_types=True)
 
 
 @contextmanager
@@ -82,9 +85,9 @@ class Writer:
         self.tried: list[str] = []
         self.acknowledged: dict[str, int] = {}
 
-    def write(self, server: Group, times: int = sys.maxsize) -> None:
+    def write(self, server: Group | Live, times: int = sys.maxsize) -> None:
         """Send so many messages, or until the server is gone."""
-        with suppress(OSError, HTTPException), server.rpc(self.member.token) as rpc:
+        with suppress(OSError, HTTPException), calling(server, self.member) as rpc:
             for _ in range(times):
                 body = f"{self.member.name}: {len(self.tried)}"
                 self.tried.append(body)
@@ -101,19 +104,35 @@ def writers_at(live: Live, number: int) -> list[Writer]:
     return [Writer(member, conversation) for member in members]
 
 
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """A server on a store of its own."""
+    live = Live(tmp_path_factory.mktemp("alone"), "--limits", "off")
+    yield live
+    live.stop()
+
+
+@pytest.fixture(scope="module")
+def second(alone: Live) -> Iterator[Group]:
+    """Another server on the same store."""
+    with running(alone.database, alone.folder / "group.log") as server:
+        yield server
+
+
 @pytest.fixture
 def prepared(tmp_path: Path) -> tuple[Live, list[Writer]]:
     """A store with people in one conversation, whose server has ended."""
     live = Live(tmp_path)
-    writers = writers_at(live, BOTH)
+    writers = writers_at(live, WRITERS)
     live.stop()
     return live, writers
 
 
-def stored(live: Live) -> list[tuple[int, int, str]]:
-    """Id, place and text of every message but the first."""
+def stored(live: Live, conversation: str) -> list[tuple[int, int, str]]:
+    """Id, place and text of every message of a conversation but the first."""
+    query = "SELECT id, seq, body FROM message WHERE conversation_id = ? AND seq > 1 ORDER BY seq"
     with closing(sqlite3.connect(live.folder / "live.db")) as connection:
-        return connection.execute("SELECT id, seq, body FROM message ORDER BY seq").fetchall()[1:]
+        return connection.execute(query, (conversation,)).fetchall()
 
 
 def assert_sound(live: Live) -> None:
@@ -125,7 +144,7 @@ def assert_sound(live: Live) -> None:
 
 def assert_kept(live: Live, writers: list[Writer]) -> None:
     """All that was acknowledged is there once and at its id, nothing that nobody sent, without a hole."""
-    rows = stored(live)
+    rows = stored(live, writers[0].conversation)
     ids = {body: message_id for message_id, _, body in rows}
     tried = {body for writer in writers for body in writer.tried}
     acknowledged = {body: n for writer in writers for body, n in writer.acknowledged.items()}
@@ -157,8 +176,7 @@ def kill_under_load(live: Live, writers: list[Writer], seconds: float) -> None:
 
 def test_what_was_acknowledged_outlives_kill_9(prepared: tuple[Live, list[Writer]]) -> None:
     """After `kill -9` under load each acknowledged message is there once, and `check` finds nothing."""
-    live, everybody = prepared
-    writers = everybody[:WRITERS]
+    live, writers = prepared
     for cycle in range(CYCLES):
         before = sum(len(writer.acknowledged) for writer in writers)
         kill_under_load(live, writers, 0.4 + 0.13 * (cycle % 5))
@@ -168,60 +186,51 @@ def test_what_was_acknowledged_outlives_kill_9(prepared: tuple[Live, list[Writer
 
 
 def test_a_killed_server_s_messages_are_read(prepared: tuple[Live, list[Writer]]) -> None:
-    """After `kill -9` the next server answers with every acknowledged message, and takes new ones."""
-    live, everybody = prepared
-    writers = everybody[:WRITERS]
-    kill_under_load(live, writers, 0.4)
-    last = stored(live)[-1]
-    with (
-        running(live.database, live.folder / "group.log") as server,
-        server.rpc(writers[0].member.token) as rpc,
-    ):
-        place = last[1] - 1
-        [shown] = rpc.get_conversation(writers[0].conversation, place, place)["list"]
-        assert (int(shown["msg_id"]), shown["msg_content"].decode()) == (last[0], last[2])
-        writers[0].write(server, 1)
-    assert stored(live)[-1][1] == last[1] + 1
+    """After `kill -9` the next server answers with what is stored, and the next message has the next place."""
+    live, [writer, *others] = prepared
+    kill_under_load(live, [writer, *others], 0.4)
+    last_id, seq, body = stored(live, writer.conversation)[-1]
+    with running(live.database, live.folder / "group.log") as server:
+        with calling(server, writer.member) as rpc:
+            [shown] = rpc.get_conversation(writer.conversation, seq - 1, seq - 1)["list"]
+        writer.write(server, 1)
+    assert (int(shown["msg_id"]), shown["msg_content"].decode()) == (last_id, body)
+    assert stored(live, writer.conversation)[-1][1] == seq + 1
 
 
 # Two on one store
 
 
-def test_two_servers_on_one_store(prepared: tuple[Live, list[Writer]]) -> None:
+def test_two_servers_on_one_store(alone: Live, second: Group) -> None:
     """Two server processes on one store, with eight writers, lose and double nothing and leave no hole."""
-    live, writers = prepared
-    log = live.folder / "group.log"
-    with running(live.database, log) as first, running(live.database, log) as second:
-        with ThreadPoolExecutor(BOTH) as pool:
-            places = zip(writers, [first, second] * (BOTH // 2), strict=True)
-            for each in [pool.submit(writer.write, server, EACH) for writer, server in places]:
-                each.result()
-        assert [len(writer.acknowledged) for writer in writers] == [EACH] * BOTH
-        counts = [unread_at(server, writers[0]) for server in (first, second)]
-    assert_kept(live, writers)
-    assert_sound(live)
-    assert counts[0] == counts[1]
+    writers = writers_at(alone, BOTH)
+    with ThreadPoolExecutor(BOTH) as pool:
+        places = zip(writers, [alone, second] * (BOTH // 2), strict=True)
+        for each in [pool.submit(writer.write, server, EACH) for writer, server in places]:
+            each.result()
+    assert [len(writer.acknowledged) for writer in writers] == [EACH] * BOTH
+    assert unread_at(alone, writers[0]) == unread_at(second, writers[0])
+    assert_kept(alone, writers)
+    assert_sound(alone)
 
 
-def unread_at(server: Group, writer: Writer) -> tuple[int, int]:
-    with server.rpc(writer.member.token) as rpc:
+def unread_at(server: Group | Live, writer: Writer) -> tuple[int, int]:
+    with calling(server, writer.member) as rpc:
         [item] = rpc.get_conversations()["list"]
         return item["unread_num"], item["total_message_num"]
 
 
-def test_what_one_server_is_told_the_other_knows(prepared: tuple[Live, list[Writer]]) -> None:
+def test_what_one_server_is_told_the_other_knows(alone: Live, second: Group) -> None:
     """A message that one server has acknowledged is at once read and counted by the other."""
-    live, [ann, bob, *_] = prepared
-    log = live.folder / "group.log"
-    with running(live.database, log) as first, running(live.database, log) as second:
-        for number in range(2, 12):
-            ann.write(first, 1)
-            assert unread_at(second, bob) == (number, number)
+    ann, bob = writers_at(alone, 2)
+    for number in range(2, 12):
+        ann.write(alone, 1)
+        assert unread_at(second, bob) == (number, number)
 
 
-def read(server: Group, reader: Writer, times: int) -> list[Any]:
+def read(server: Group | Live, reader: Writer, times: int) -> list[Any]:
     """What comes of opening the conversation again and again, all of it anew."""
-    with server.rpc(reader.member.token) as rpc:
+    with calling(server, reader.member) as rpc:
         made = []
         for _ in range(times):
             made.append(outcome(lambda: rpc.get_conversation(reader.conversation)))
@@ -229,30 +238,28 @@ def read(server: Group, reader: Writer, times: int) -> list[Any]:
         return made
 
 
-def test_readers_among_writers(prepared: tuple[Live, list[Writer]]) -> None:
+def test_readers_among_writers(alone: Live, second: Group) -> None:
     """Who reads while others write is answered every time, also where that moves his read mark."""
-    live, everybody = prepared
+    everybody = writers_at(alone, BOTH)
     writers, readers = everybody[:WRITERS], everybody[WRITERS:]
-    log = live.folder / "group.log"
-    with running(live.database, log) as first, running(live.database, log) as second:
-        with ThreadPoolExecutor(BOTH) as pool:
-            writing = [pool.submit(writer.write, first, EACH) for writer in writers]
-            reading = [pool.submit(read, second, reader, EACH) for reader in readers]
-        answers = [answer for each in reading for answer in each.result()]
-    assert all(len(writer.acknowledged) == EACH for writer, _ in zip(writers, writing, strict=True))
+    with ThreadPoolExecutor(BOTH) as pool:
+        writing = [pool.submit(writer.write, alone, EACH) for writer in writers]
+        reading = [pool.submit(read, second, reader, EACH) for reader in readers]
+    answers = [answer for each in reading for answer in each.result()]
+    assert [each.result() for each in writing] == [None] * WRITERS
+    assert [len(writer.acknowledged) for writer in writers] == [EACH] * WRITERS
     assert [answer for answer in answers if isinstance(answer, Fault) or not answer["result"]] == []
-    assert_kept(live, writers)
-    assert_sound(live)
+    assert_kept(alone, writers)
+    assert_sound(alone)
 
 
 # A full disk
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
+@pytest.fixture(scope="module")
+def small_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder on a disk of its own that is soon full."""
-    folder = tmp_path / "small"
-    folder.mkdir()
+    folder = tmp_path_factory.mktemp("small")
     mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", str(folder)]
     try:
         subprocess.run(mount, check=True, capture_output=True, timeout=20)
@@ -294,13 +301,20 @@ class Crowded:
         raise AssertionError("the disk was never full")
 
 
-@pytest.fixture
-def crowded(small_disk: Path) -> Iterator[Crowded]:
+@pytest.fixture(scope="module")
+def on_small_disk(small_disk: Path) -> Iterator[Crowded]:
     made = Crowded(small_disk)
     try:
         yield made
     finally:
         made.live.stop()
+
+
+@pytest.fixture
+def crowded(on_small_disk: Crowded) -> Iterator[Crowded]:
+    """A server on a small disk, which has room again after the test."""
+    yield on_small_disk
+    on_small_disk.filler.unlink(missing_ok=True)
 
 
 def test_a_full_disk(crowded: Crowded) -> None:
@@ -346,8 +360,7 @@ def test_an_upload_on_a_full_disk(crowded: Crowded) -> None:
     with pytest.raises(Fault, match="full") as refused:
         loads(upload(crowded.live, crowded.ann.token, b"x" * 1_000_000))
     assert refused.value.faultCode == 503
-    folder = crowded.live.folder / "live.files"
-    assert not list(folder.glob("*")) if folder.exists() else True
+    assert not list(crowded.live.folder.glob("live.files/*"))
     crowded.filler.unlink()
     [answer], _ = loads(upload(crowded.live, crowded.ann.token, b"x" * 1_000_000))
     assert answer["result"]
@@ -365,29 +378,23 @@ def locked(live: Live) -> Iterator[None]:
         other.execute("ROLLBACK")
 
 
-@pytest.fixture
-def alone(tmp_path: Path) -> Iterator[tuple[Live, list[Writer]]]:
-    live = Live(tmp_path, "--limits", "off")
-    yield live, writers_at(live, 3)
-    live.stop()
-
-
-def test_a_locked_store(alone: tuple[Live, list[Writer]]) -> None:
+def test_a_locked_store(alone: Live) -> None:
     """Behind a lasting lock sending is refused with the cause, and all is well when it is gone."""
-    live, [ann, *_] = alone
-    with locked(live):
+    ann, _ = writers_at(alone, 2)
+    with locked(alone):
         fault = outcome(lambda: ann.member.rpc.reply_conversation(ann.conversation, b"too soon"))
     assert isinstance(fault, Fault) and fault.faultCode == 503
     assert "busy" in fault.faultString
     assert ann.member.rpc.reply_conversation(ann.conversation, b"later")["result"]
-    assert [body for _, _, body in stored(live)] == ["later"]
-    assert_sound(live)
+    assert [body for _, _, body in stored(alone, ann.conversation)] == ["later"]
+    assert_sound(alone)
 
 
-def test_a_locked_store_is_read(alone: tuple[Live, list[Writer]]) -> None:
+def test_a_locked_store_is_read(alone: Live) -> None:
     """Behind a lasting lock the inbox is listed and a conversation opened, though nothing can be noted."""
-    live, [_, bob, carol] = alone
-    with locked(live), ThreadPoolExecutor(2) as pool:
+    _, bob, carol = writers_at(alone, 3)
+    assert all(each.member.rpc.get_inbox_stat()["result"] for each in (bob, carol))
+    with locked(alone), ThreadPoolExecutor(2) as pool:
         listing = pool.submit(outcome, bob.member.rpc.get_conversations)
         opening = pool.submit(outcome, lambda: carol.member.rpc.get_conversation(carol.conversation))
         answers = [each.result(PATIENCE) for each in (listing, opening)]
@@ -396,11 +403,11 @@ def test_a_locked_store_is_read(alone: tuple[Live, list[Writer]]) -> None:
     assert answers[1]["list"][0]["msg_content"] == b"first"
 
 
-def test_a_short_lock_is_waited_for(alone: tuple[Live, list[Writer]]) -> None:
+def test_a_short_lock_is_waited_for(alone: Live) -> None:
     """Behind a lock that is soon gone, sending waits and is done."""
-    live, [ann, *_] = alone
+    ann, _ = writers_at(alone, 2)
     with ThreadPoolExecutor(1) as pool:
-        with locked(live):
+        with locked(alone):
             sending = pool.submit(ann.member.rpc.reply_conversation, ann.conversation, b"patience")
             time.sleep(0.5)
             assert not sending.done()

@@ -11,21 +11,6 @@ from server.actions import accounts
 NOT_FOUND = {"result": False, "result_text": b"The requested conversation could not be found."}
 
 
-@pytest.fixture
-def ann(live: Live) -> Member:
-    return live.member("ann")
-
-
-@pytest.fixture
-def bob(live: Live) -> Member:
-    return live.member("bob")
-
-
-@pytest.fixture
-def carol(live: Live) -> Member:
-    return live.member("carol")
-
-
 def begin(starter: Member, *others: Member, subject: bytes = b"Subject", body: bytes = b"first") -> str:
     answer = starter.rpc.new_conversation([other.name for other in others], subject, body)
     assert answer["result"], answer

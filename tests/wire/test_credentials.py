@@ -123,17 +123,10 @@ def test_the_cookie_is_for_this_server_alone(live: Live, ann: Person) -> None:
     assert "Secure" not in attributes and not [each for each in attributes if each.startswith("Domain")]
 
 
-def test_the_cookie_is_secure_under_tls(tmp_path: Path) -> None:
+def test_the_cookie_is_secure_under_tls(strict: Live) -> None:
     """Where the world sees the server under https, the cookie is Secure."""
-    server = Live(tmp_path, "--url", "https://talk.example.org")
-    try:
-        assert "Secure" in person_headers(server).split("; ")
-    finally:
-        server.stop()
-
-
-def person_headers(live: Live) -> str:
-    return login(live, live.member(password="right").name, "right").header("Set-Cookie")
+    answer = login(strict, strict.member(password="right").name, "right")
+    assert "Secure" in answer.header("Set-Cookie").split("; ")
 
 
 def test_a_successful_login_says_so(live: Live, ann: Person) -> None:
@@ -509,8 +502,9 @@ FAILURES = 3
 
 @pytest.fixture(scope="module")
 def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """A server with all limits, on which three failures are enough."""
-    server = Live(tmp_path_factory.mktemp("strict"), "--login-burst", str(FAILURES))
+    """A server seen under https, on which three failures are enough and conversations have no limit."""
+    options = ["--login-burst", str(FAILURES), "--conversation-burst", "0", "--message-burst", "4"]
+    server = Live(tmp_path_factory.mktemp("strict"), *options, "--url", "https://talk.example.org")
     yield server
     server.stop()
 
@@ -663,8 +657,8 @@ def test_sending_is_limited_by_user(tiny: Live) -> None:
     """What one user has used up is not taken from another."""
     ann, bob = tiny.member(), tiny.member()
     conversation = begin(ann, bob)["conv_id"]
-    while ann.rpc.reply_conversation(conversation, b"again")["result"]:
-        pass
+    answers = [ann.rpc.reply_conversation(conversation, b"again") for _ in range(3)]
+    assert refuses_with_the_wait(answers[-1])
     assert bob.rpc.reply_conversation(conversation, b"my turn")["result"]
 
 
@@ -701,15 +695,13 @@ def test_the_limits_can_be_switched_off(tmp_path: Path, monkeypatch: pytest.Monk
         server.stop()
 
 
-def test_nought_switches_a_limit_off(tmp_path: Path) -> None:
+def test_nought_switches_a_limit_off(strict: Live) -> None:
     """A burst of 0 switches that limit off and no other."""
-    server = Live(tmp_path, "--conversation-burst", "0", "--message-burst", "4")
-    try:
-        ann, bob = server.member(), server.member()
-        assert all(begin(ann, bob)["result"] for _ in range(4))
-        assert b"messages" in begin(ann, bob)["result_text"]
-    finally:
-        server.stop()
+    ann, bob = strict.member(), strict.member()
+    answers = [begin(ann, bob) for _ in range(30)]
+    assert all(answer["result"] for answer in answers[:4])
+    assert all("conversations" not in answer["result_text"].decode() for answer in answers)
+    assert not answers[-1]["result"] and b"messages" in answers[-1]["result_text"]
 
 
 # Many at once

@@ -7,11 +7,6 @@ import pytest
 from conftest import Live, Member
 
 
-@pytest.fixture
-def ann(live: Live) -> Member:
-    return live.member("ann")
-
-
 def multicall(member: Member, *calls: tuple[str, list[Any]]) -> list[Any]:
     made = [{"methodName": name, "params": params} for name, params in calls]
     return list(member.rpc.system.multicall(made))

@@ -6,16 +6,6 @@ from conftest import Live, Member
 from models import User, now
 
 
-@pytest.fixture
-def ann(live: Live) -> Member:
-    return live.member("ann")
-
-
-@pytest.fixture
-def bob(live: Live) -> Member:
-    return live.member("bob")
-
-
 def test_user_info_by_id_name_or_of_oneself(ann: Member, bob: Member) -> None:
     """The id wins over the name; without either it is about oneself."""
     assert ann.rpc.get_user_info(bob.name.upper())["user_id"] == bob.id

@@ -71,16 +71,6 @@ def upload(
     return result
 
 
-@pytest.fixture
-def ann(live: Live) -> Member:
-    return live.member("ann")
-
-
-@pytest.fixture
-def bob(live: Live) -> Member:
-    return live.member("bob")
-
-
 def test_upload_answers_id_group_and_size(live: Live, ann: Member) -> None:
     """An upload is answered with its id, its group and its size."""
     answer = upload(live, ann)
