@@ -148,14 +148,15 @@ def transact(work: Callable[[], T], *, writes: bool) -> T:
     """Do *work* in one transaction and return its result; do it once more when another writer came between.
 
     A transaction that only reads sees one state of the store and blocks nobody. It may still write: where
-    that fails because the state has moved on, the work is repeated as one that writes from the start.
+    that fails because the state has moved on, or because another is writing (for which SQLite does not wait
+    once something has been read), the work is repeated as one that writes from the start.
     """
     for attempt in range(1, ATTEMPTS + 1):
         try:
             with database.atomic(*begin(writes)):
                 return work()
         except OperationalError as error:
-            if attempt == ATTEMPTS or not is_stale(error):
+            if attempt == ATTEMPTS or not (is_stale(error) or (is_busy(error) and not writes)):
                 raise
             writes = True
     raise AssertionError("the last attempt returns or raises")
@@ -190,6 +191,11 @@ BUSY = {"SQLITE_BUSY", "SQLITE_BUSY_SNAPSHOT", "SQLITE_BUSY_RECOVERY", "SQLITE_L
 def is_stale(error: BaseException) -> bool:
     """Whether the same transaction may succeed when it is done again."""
     return not STALE.isdisjoint(causes(error))
+
+
+def is_busy(error: BaseException) -> bool:
+    """Whether another has what the transaction needs."""
+    return not BUSY.isdisjoint(causes(error))
 
 
 def trouble(error: BaseException) -> str:

@@ -25,6 +25,7 @@ class Settings:
     files: str = setting("", "folder of attachments and pictures; default: beside the store")
     url: str = setting("", "address under which the world sees this server, such as https://talk.example.org")
     workers: int = setting(1, "number of processes that answer calls")
+    log_level: str = setting("info", "what is logged", ("debug", "info", "warning", "error"))
     limits: str = setting(
         "on", "off switches every limit on how often something may be done off", ("on", "off")
     )

@@ -144,12 +144,7 @@ def call(app: App, environ: dict[str, Any]) -> Answer:
 
 def open_gate() -> Gate:
     """What a worker process runs; its settings are in the environment."""
-    logging.basicConfig(
-        format="%(asctime)s %(levelname)s %(message)s", level=os.environ.get(LOG_LEVEL, "INFO")
-    )
     settings = Settings.from_environment(os.environ)
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=settings.log_level.upper())
     # Twice the slots may be in a login, hashing or waiting; the rest is always free for other calls.
     return Gate(App(settings), threads=2 * slots_for(settings.workers) + 2)
-
-
-LOG_LEVEL = "SWITCHBOARD_LOG_LEVEL"

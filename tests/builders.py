@@ -1,4 +1,4 @@
-"""Readable arrangements: rows made through the actions, as `cast.ann.starts("Lunch", cast.bob).says("hi")`."""
+"""Readable arrangements, made through the actions: `cast.ann.starts("Lunch", cast.bob).says("hi")`."""
 
 from typing import Any
 

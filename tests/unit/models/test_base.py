@@ -1,6 +1,7 @@
 """Transactions, prepared queries, and the store's own life."""
 
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,30 @@ def elsewhere(work: object) -> None:
     thread = threading.Thread(target=run)
     thread.start()
     thread.join()
+
+
+def test_a_reading_transaction_that_writes_waits_its_turn(cast: Cast) -> None:
+    """A transaction that has read and then writes while another is writing waits for the other to end."""
+    writing, done = threading.Event(), []
+
+    def slow() -> None:
+        with database.atomic("IMMEDIATE"):
+            writing.set()
+            time.sleep(0.3)
+        done.append("slow")
+        database.close()
+
+    def read_then_write() -> None:
+        User.get_by_id(cast.ann.user.id)
+        User.update(email="ann@example.org").where(User.id == cast.ann.user.id).execute()
+        done.append("fast")
+
+    other = threading.Thread(target=slow)
+    other.start()
+    writing.wait()
+    transact(read_then_write, writes=False)
+    other.join()
+    assert done == ["slow", "fast"]
 
 
 def test_another_failure_is_not_repeated(cast: Cast) -> None:
