@@ -1,6 +1,7 @@
 """The database handle, what every table inherits, prepared queries, transactions, and the store's life."""
 
 import datetime
+import sqlite3
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -26,7 +27,6 @@ database = DatabaseProxy()
 T = TypeVar("T")
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-ATTEMPTS = 5
 BUSY_SECONDS = 5
 SYNCHRONOUS = {"full": 2, "relaxed": 1}
 
@@ -145,21 +145,9 @@ def is_sqlite() -> bool:
 
 
 def transact(work: Callable[[], T], *, writes: bool) -> T:
-    """Do *work* in one transaction and return its result; do it once more when another writer came between.
-
-    A transaction that only reads sees one state of the store and blocks nobody. It may still write: where
-    that fails because the state has moved on, or because another is writing (for which SQLite does not wait
-    once something has been read), the work is repeated as one that writes from the start.
-    """
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            with database.atomic(*begin(writes)):
-                return work()
-        except OperationalError as error:
-            if attempt == ATTEMPTS or not (is_stale(error) or (is_busy(error) and not writes)):
-                raise
-            writes = True
-    raise AssertionError("the last attempt returns or raises")
+    """Do *work* in one transaction; one that only reads sees one state of the store and blocks nobody."""
+    with database.atomic(*begin(writes)):
+        return work()
 
 
 def begin(writes: bool) -> tuple[str, ...]:
@@ -183,19 +171,8 @@ def causes(error: BaseException) -> Iterable[str]:
         pending += [link.__cause__, link.__context__, *(a for a in link.args if isinstance(a, BaseException))]
 
 
-STALE = {"SQLITE_BUSY_SNAPSHOT", "40001", "40P01"}
 FULL = {"SQLITE_FULL", "53100"}
-BUSY = {"SQLITE_BUSY", "SQLITE_BUSY_SNAPSHOT", "SQLITE_BUSY_RECOVERY", "SQLITE_LOCKED", "55P03"}
-
-
-def is_stale(error: BaseException) -> bool:
-    """Whether the same transaction may succeed when it is done again."""
-    return not STALE.isdisjoint(causes(error))
-
-
-def is_busy(error: BaseException) -> bool:
-    """Whether another has what the transaction needs."""
-    return not BUSY.isdisjoint(causes(error))
+BUSY = {"SQLITE_BUSY", "SQLITE_BUSY_RECOVERY", "SQLITE_LOCKED", "55P03"}
 
 
 def trouble(error: BaseException) -> str:
@@ -266,9 +243,13 @@ def engine_faults() -> Iterator[str]:
     """What an embedded engine itself finds: damaged pages, rows that refer to nothing."""
     if not is_sqlite():
         return
-    for (text,) in database.execute_sql("PRAGMA integrity_check").fetchall():
-        if text != "ok":
-            yield f"store: {text}"
+    try:
+        texts = [text for (text,) in database.execute_sql("PRAGMA integrity_check").fetchall()]
+    except sqlite3.DatabaseError as error:
+        texts = [str(error)]
+    if texts != ["ok"]:
+        yield from (f"store: {text}" for text in texts)
+        return
     for table, row, parent, _ in database.execute_sql("PRAGMA foreign_key_check").fetchall():
         yield f"{table} {row}: what it refers to in {parent} is not there"
 

@@ -50,8 +50,11 @@ QUERIES = {
 
 
 def faults() -> Iterator[str]:
-    """Every fault in one sentence, by id."""
-    yield from engine_faults()
+    """Every fault in one sentence, by id; of a damaged store only that it is damaged."""
+    damage = list(engine_faults())
+    yield from damage
+    if any(fault.startswith("store:") for fault in damage):
+        return
     for sentence, query in QUERIES.items():
         for row in database.execute_sql(query).fetchall():
             yield sentence.format(*row)

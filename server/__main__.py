@@ -39,16 +39,24 @@ OWN_ERRORS = (Refusal, StoreError, backups.BadBackup)
 
 def setting_option(field: Any) -> Any:
     """The command-line option of a declared setting."""
-    choices = field.metadata["choices"]
     return click.option(
         f"--{field.name.replace('_', '-')}",
-        type=click.Choice(choices) if choices else type(field.default),
+        type=option_type(field),
         default=field.default,
         show_default=True,
         envvar=variable(field.name),
         show_envvar=True,
         help=field.metadata["meaning"],
     )
+
+
+def option_type(field: Any) -> Any:
+    """What a setting accepts: one of its choices, or a number in its range, or text."""
+    if field.metadata["choices"]:
+        return click.Choice(field.metadata["choices"])
+    kinds = {int: click.IntRange, float: click.FloatRange}
+    kind = kinds.get(type(field.default))
+    return kind(*field.metadata["range"]) if kind else str
 
 
 def settings_options(*names: str) -> Callable[[Any], Any]:
@@ -115,15 +123,20 @@ def main() -> None:
 
 @main.command()
 @settings_options()
-@click.option("--demo", "with_demo", is_flag=True, help="Fill an empty store with a small cast to try.")
+@click.option(
+    "--demo",
+    "with_demo",
+    is_flag=True,
+    envvar=variable("demo"),
+    show_envvar=True,
+    help="Fill an empty store with a small cast to try.",
+)
 def serve(with_demo: bool, **values: Any) -> None:
     """Answer calls until stopped by SIGTERM or SIGINT, which finishes the calls in flight."""
     from . import serve as serving
 
     settings = Settings(**values)
     with reported():
-        if settings.workers < 1:
-            raise click.ClickException("At least one worker is needed.")
         try:
             port = serving.free_port(settings.host, settings.port)
         except serving.CannotListen as error:
@@ -142,6 +155,7 @@ def migrate_command(**values: Any) -> None:
     settings = Settings(**values)
     with reported():
         open_store(settings.database)
+        pending_migrations()
         steps = migrate()
     click.echo("\n".join(f"done: {step}" for step in steps) or "The store is up to date.")
 
@@ -194,7 +208,8 @@ def restore(file: Path, force: bool, **values: Any) -> None:
 
 
 @main.command(name="reference")
-def reference_command() -> None:
+@store_options
+def reference_command(**values: Any) -> None:
     """Write the method reference, as Markdown."""
     from .app import SECTIONS
     from .wire import reference

@@ -94,7 +94,7 @@ def unpack(archive: Path, folder: Path) -> None:
         with tarfile.open(archive) as packed:
             packed.extractall(folder, filter="data")
     except (tarfile.TarError, OSError) as error:
-        raise BadBackup(f"{archive} cannot be read as a backup: {error}.") from error
+        raise BadBackup(f"{archive} cannot be read as a backup.") from error
     if not (folder / STORE).is_file():
         raise BadBackup(f"{archive} is not a backup: it holds no store.")
     (folder / FILES).mkdir(exist_ok=True)

@@ -8,8 +8,11 @@ from typing import Any
 PREFIX = "SWITCHBOARD_"
 
 
-def setting(default: Any, meaning: str, choices: tuple[str, ...] = ()) -> Any:
-    return field(default=default, metadata={"meaning": meaning, "choices": choices})
+def setting(
+    default: Any, meaning: str, choices: tuple[str, ...] = (), least: int = 0, most: int | None = None
+) -> Any:
+    metadata = {"meaning": meaning, "choices": choices, "range": (least, most)}
+    return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True)
@@ -17,14 +20,14 @@ class Settings:
     """What the people who run the server may decide. Times are in seconds, sizes in bytes."""
 
     host: str = setting("127.0.0.1", "address to listen on")
-    port: int = setting(8000, "port to listen on; 0 takes a free one")
+    port: int = setting(8000, "port to listen on; 0 takes a free one", most=65535)
     database: str = setting("sqlite:///switchboard.db", "the store's address")
     durability: str = setting(
         "full", "what a commit waits for: full the disk, relaxed nothing", ("full", "relaxed")
     )
     files: str = setting("", "folder of attachments and pictures; default: beside the store")
     url: str = setting("", "address under which the world sees this server, such as https://talk.example.org")
-    workers: int = setting(1, "number of processes that answer calls")
+    workers: int = setting(1, "number of processes that answer calls", least=1)
     log_level: str = setting("info", "what is logged", ("debug", "info", "warning", "error"))
     limits: str = setting(
         "on", "off switches every limit on how often something may be done off", ("on", "off")

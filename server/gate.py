@@ -16,21 +16,25 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from .actions import attachments
-from .app import App
+from .app import App, log_request
 from .config import Settings
 from .passwords import slots_for
+from .visits import new_id
 
 log = logging.getLogger(__name__)
 
 BODY_SECONDS = 30
 DAY = 24 * 3600.0
-TOO_LARGE, TOO_SLOW = (413, "The body is too large.\n"), (408, "The body came too slowly.\n")
 
 Answer = tuple[int, list[tuple[str, str]], bytes]
 
 
 class BodyRefused(Exception):
-    """The body is not read to its end."""
+    """The body is not taken: HTTP's status for it, and a word to the client."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
 
 
 class Gate:
@@ -50,11 +54,11 @@ class Gate:
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         try:
-            async with asyncio.timeout(BODY_SECONDS):
-                body = await read_body(scope, protocol, self.app.body_limit(scope.path))
-        except (TimeoutError, BodyRefused) as error:
-            status, text = TOO_LARGE if isinstance(error, BodyRefused) else TOO_SLOW
-            protocol.response_str(status, [("content-type", "text/plain"), ("connection", "close")], text)
+            body = await read_in_time(scope, protocol, self.app.body_limit(scope.path))
+        except BodyRefused as error:
+            log_request(new_id(), "-", scope.method, scope.path, error.status)
+            headers = [("content-type", "text/plain"), ("connection", "close")]
+            protocol.response_str(error.status, headers, f"{error}\n")
             return
         environ = environ_of(scope, body)
         loop = asyncio.get_running_loop()
@@ -79,16 +83,28 @@ async def end_with(parent: int) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
+async def read_in_time(scope: Any, protocol: Any, limit: int) -> bytes:
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await read_body(scope, protocol, limit)
+    except TimeoutError:
+        raise BodyRefused(408, "The body came too slowly.") from None
+
+
 async def read_body(scope: Any, protocol: Any, limit: int) -> bytes:
     """All of the body; refused as soon as it is known to be larger than *limit*."""
-    if int(scope.headers.get("content-length") or 0) > limit:
-        raise BodyRefused
+    length = int(scope.headers.get("content-length") or 0)
     chunks, size = [], 0
-    async for chunk in protocol:
-        size += len(chunk)
-        if size > limit:
-            raise BodyRefused
-        chunks.append(chunk)
+    if length <= limit:
+        async for chunk in protocol:
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > limit:
+                break
+    if max(length, size) > limit:
+        raise BodyRefused(413, f"The body is larger than {limit} bytes.")
+    if size < length:
+        raise BodyRefused(400, "The body is shorter than it says.")
     return b"".join(chunks)
 
 

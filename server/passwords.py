@@ -46,9 +46,18 @@ class Passwords:
         """Whether this process has seen *password* to be the one behind the *stored* hash."""
         return stored is not None and self.mark(stored, password) in self.right
 
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """A turn at hashing; a refusal where too many are waiting for theirs."""
+        with entered(self.admitted, 0), entered(self.hashing, PATIENCE):
+            yield
+
     def fits(self, stored: str | None, password: str) -> bool:
-        """Whether *password* is the one behind the *stored* hash; None takes as long and never fits."""
-        if not self.check(stored or nobody(), password) or stored is None:
+        """Whether *password* is the one behind the *stored* hash; None takes as long and never fits.
+
+        To be called in one's turn.
+        """
+        if not check_password_hash(stored or nobody(), password) or stored is None:
             return False
         self.right[self.mark(stored, password)] = None
         while len(self.right) > REMEMBERED:
@@ -57,10 +66,6 @@ class Passwords:
 
     def mark(self, stored: str, password: str) -> bytes:
         return hmac.digest(self.key, f"{stored}\0{password}".encode(errors="replace"), hashlib.sha256)
-
-    def check(self, stored: str, password: str) -> bool:
-        with entered(self.admitted, 0), entered(self.hashing, PATIENCE):
-            return check_password_hash(stored, password)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from peewee import OperationalError
 from werkzeug.http import parse_cookie
 from werkzeug.wrappers import Request
 
-from models import Session, User, digest_of, now, session_owner, token_owner, transact, trouble
+from models import Session, User, database, digest_of, now, session_owner, token_owner, transact, trouble
 
 from .actions import accounts
 from .config import Settings
@@ -57,8 +57,8 @@ class Visit:
         self.address = request.remote_addr or ""
         self.session_id: int | None = None
         self.cookie: str | None = None
-        self.id = secrets.token_hex(4)
-        self.called, self.outcome = printable(request.path), ""
+        self.id = new_id()
+        self.called, self.outcome = request.path, ""
 
     def give(self, kind: Any) -> Any:
         """This visit as the *kind* of thing a method asks for, or a refusal."""
@@ -87,11 +87,11 @@ class Visit:
     def actor_name(self) -> str:
         """Who it was, for the log, where anybody has asked."""
         user = self.__dict__.get("user")
-        return printable(user.username) if user else "-"
+        return user.username if user else "-"
 
     def note(self, called: str, outcome: str) -> None:
         """Keep for the log what was called and what came of it."""
-        self.called, self.outcome = printable(called), outcome
+        self.called, self.outcome = called, outcome
 
     @cached_property
     def user(self) -> User | None:
@@ -174,14 +174,20 @@ class Visit:
         return self.request.method != "POST" or self.request.path.endswith("/upload.php")
 
     def is_own(self, origin: str | None) -> bool:
-        host = urllib.parse.urlsplit(origin or "").netloc
-        return origin is None or host in (self.request.host, urllib.parse.urlsplit(self.settings.url).netloc)
+        if origin is None:
+            return True
+        hosts = {self.request.host, urllib.parse.urlsplit(self.settings.url).netloc} - {""}
+        return urllib.parse.urlsplit(origin).netloc in hosts
 
     def see(self, user: User) -> None:
         """Note that *user* is here, at most twice a minute."""
         if user.seen_at is None or user.seen_at < now() - SEEN_TOUCH:
             user.seen_at = now()
             quietly(User.update(seen_at=user.seen_at).where(User.id == user.id).execute)
+
+    def afterwards(self, work: Callable[[], Any]) -> None:
+        """Do *work*, on which the answer does not depend, when the call's own transaction has ended."""
+        database.after_commit(lambda: quietly(lambda: transact(work, writes=True)))
 
     def address_of(self, path: str) -> str:
         """The absolute address of a *path* here, as this client knows the server."""
@@ -206,9 +212,9 @@ def storage() -> Iterator[None]:
         raise Unavailable("The storage is full. Please try again later.") from error
 
 
-def printable(text: str) -> str:
-    """*text* fit for one line of a log, however it was meant."""
-    return text[:100].encode("unicode_escape").decode()
+def new_id() -> str:
+    """By what a request is known in the log."""
+    return secrets.token_hex(4)
 
 
 def by_token(token: str) -> User | None:

@@ -39,9 +39,11 @@ def identify(settings: Settings, passwords: Passwords, name: str, password: str,
         raise spent
     if passwords.remembers(stored, password):
         return user
-    if not spent:
-        limits.login(settings, key)
-    if passwords.fits(stored, password):
+    with passwords.turn():
+        if not spent:
+            limits.login(settings, key)
+        fits = passwords.fits(stored, password)
+    if fits:
         limits.give_back(key)
         return user
     if spent:

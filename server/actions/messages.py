@@ -66,14 +66,17 @@ def next_seq(conversation: Conversation) -> int:
     return conversation.last_seq
 
 
-def read_up_to(place: Participant, seq: int) -> None:
-    """Move a user's read mark on to *seq*, never back."""
-    if seq <= place.read_seq:
-        return
-    own_unread = count_own_after(place, seq) if place.own_unread else 0
-    Participant.update(read_seq=seq, own_unread=own_unread).where(
-        Participant.id == place.id, Participant.read_seq < seq
-    ).execute()
+def read_up_to(user: User, conversation_id: int, seq: int) -> None:
+    """Move the user's read mark on to *seq*, never back."""
+    place = (
+        Participant.of(user)
+        .where(Participant.conversation == conversation_id, Participant.read_seq < seq)
+        .first()
+    )
+    if place is not None:
+        own_unread = count_own_after(place, seq) if place.own_unread else 0
+        place.read_seq, place.own_unread = seq, own_unread
+        place.save(only=[Participant.read_seq, Participant.own_unread])
 
 
 def count_own_after(place: Participant, seq: int) -> int:

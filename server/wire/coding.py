@@ -36,8 +36,6 @@ def inflated(body: bytes, encoding: str, limit: int) -> bytes:
     return body
 
 
-def deflated(body: bytes, accepted: str) -> bytes | None:
-    """The *body* under gzip, or None where the client does not accept it or it is not worth it."""
-    if len(body) < WORTH_IT or "gzip" not in accepted.lower():
-        return None
-    return gzip.compress(body, LEVEL, mtime=0)
+def deflated(body: bytes) -> bytes | None:
+    """The *body* under gzip, or None where it is too short to be worth it."""
+    return gzip.compress(body, LEVEL, mtime=0) if len(body) >= WORTH_IT else None

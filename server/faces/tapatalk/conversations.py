@@ -236,7 +236,8 @@ def get_conversation(
         "participants": people,
         "list": [shown(user, conversation, row, render(row.body), files.get(row.id, [])) for row in rows],
     }
-    messages.read_up_to(conversation.place, rows[-1].seq if rows else 0)
+    if rows and rows[-1].seq > conversation.place.read_seq:
+        visit.afterwards(lambda: messages.read_up_to(user, conv_id, rows[-1].seq))
     return cast(Thread, answer)
 
 

@@ -1,7 +1,8 @@
 """Transactions, prepared queries, and the store's own life."""
 
-import threading
-import time
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ from models import (
     trouble,
     unread_conversations,
 )
-from models.base import Table, is_stale
+from models.base import Table
 from models.conversations import attachments_of_page, people_in
 from models.users import session_owner, token_owner
 from server.config import Settings
@@ -87,70 +88,24 @@ def test_a_failed_transaction_leaves_nothing(cast: Cast) -> None:
     assert Conversation.select().count() == 0
 
 
-def test_a_reading_transaction_that_writes_is_repeated(cast: Cast) -> None:
-    """A transaction that has read an old state and then writes is done again from the start."""
-    tries = []
-
-    def read_then_write() -> str:
-        name = User.get_by_id(cast.ann.user.id).display_name
-        tries.append(name)
-        if len(tries) == 1:
-            elsewhere(lambda: User.update(display_name="Anna").where(User.id == cast.ann.user.id).execute())
-        User.update(email="ann@example.org").where(User.id == cast.ann.user.id).execute()
-        return str(name)
-
-    assert transact(read_then_write, writes=False) == "Anna"
-    assert tries == ["ann", "Anna"]
-
-
-def elsewhere(work: object) -> None:
-    """Do *work* on another connection, to its end."""
-
-    def run() -> None:
-        work()  # type: ignore[operator]
-        database.close()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
-
-
-def test_a_reading_transaction_that_writes_waits_its_turn(cast: Cast) -> None:
-    """A transaction that has read and then writes while another is writing waits for the other to end."""
-    writing, done = threading.Event(), []
-
-    def slow() -> None:
-        with database.atomic("IMMEDIATE"):
-            writing.set()
-            time.sleep(0.3)
-        done.append("slow")
-        database.close()
-
-    def read_then_write() -> None:
-        User.get_by_id(cast.ann.user.id)
-        User.update(email="ann@example.org").where(User.id == cast.ann.user.id).execute()
-        done.append("fast")
-
-    other = threading.Thread(target=slow)
-    other.start()
-    writing.wait()
-    transact(read_then_write, writes=False)
-    other.join()
-    assert done == ["slow", "fast"]
-
-
-def test_another_failure_is_not_repeated(cast: Cast) -> None:
-    """What would fail again is not tried again."""
-    tries = []
-
-    def wrong() -> None:
-        tries.append(1)
-        database.execute_sql("SELECT * FROM no_such_table")
-
+def test_a_failure_is_told_in_words(store: Settings) -> None:
+    """What keeps the store from answering is said in a sentence, from whatever the engine calls it."""
     with pytest.raises(OperationalError) as caught:
-        transact(wrong, writes=False)
-    assert (len(tries), is_stale(caught.value)) == (1, False)
+        database.execute_sql("SELECT * FROM no_such_table")
     assert trouble(caught.value) == "The store does not answer."
+    with pytest.raises(OperationalError) as caught, locked(store):
+        database.execute_sql("PRAGMA busy_timeout = 1")
+        transact(lambda: None, writes=True)
+    assert trouble(caught.value) == "The store is busy."
+
+
+@contextmanager
+def locked(settings: Settings) -> Iterator[None]:
+    """Another connection's write lock on the store."""
+    other = sqlite3.connect(settings.database.removeprefix("sqlite:///"), isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    yield
+    other.close()
 
 
 def plan(query: object) -> str:
