@@ -7,6 +7,7 @@ from .base import (
     close_store,
     copy_store,
     database,
+    is_empty,
     is_sqlite,
     migrate,
     now,
@@ -36,6 +37,7 @@ from .conversations import (
     page_of_messages,
     people_in,
     people_met,
+    stored_files,
     unread_conversations,
 )
 from .users import (
@@ -82,6 +84,7 @@ __all__ = [
     "database",
     "digest_of",
     "digits_of",
+    "is_empty",
     "is_online",
     "is_sqlite",
     "migrate",
@@ -95,6 +98,7 @@ __all__ = [
     "people_met",
     "session_owner",
     "store_path",
+    "stored_files",
     "token_owner",
     "transact",
     "trouble",

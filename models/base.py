@@ -1,6 +1,7 @@
 """The database handle, what every table inherits, prepared queries, transactions, and the store's life."""
 
 import datetime
+import os
 import sqlite3
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator
@@ -15,7 +16,6 @@ from peewee import (
     IntegrityError,
     Model,
     NodeList,
-    OperationalError,
     PeeweeException,
     SqliteDatabase,
     Value,
@@ -26,6 +26,7 @@ from playhouse.migrations import Runner
 database = DatabaseProxy()
 T = TypeVar("T")
 
+HISTORY = "migration"
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 5
 SYNCHRONOUS = {"full": 2, "relaxed": 1}
@@ -62,24 +63,23 @@ class NewIdField(AutoField):
         return NodeList((node, SQL("AUTOINCREMENT"))) if is_sqlite() else node
 
 
-class Table(Model):
-    """What all tables share."""
+class Rows(Model):
+    """What every row has; saving one writes the columns that were changed, and no others."""
 
     id: Any = NewIdField()
 
     class Meta:
         database = database
         legacy_table_names = False
+        only_save_dirty = True
 
 
-class Frozen(Model):
+class Table(Rows):
+    """A table of the store."""
+
+
+class Frozen(Rows):
     """A table as a migration makes it, apart from what has become of it since."""
-
-    id = NewIdField()
-
-    class Meta:
-        database = database
-        legacy_table_names = False
 
 
 class Slot:
@@ -146,16 +146,13 @@ def is_sqlite() -> bool:
 
 def transact(work: Callable[[], T], *, writes: bool) -> T:
     """Do *work* in one transaction; one that only reads sees one state of the store and blocks nobody."""
-    with database.atomic(*begin(writes)):
+    with database.atomic(*([] if writes else [SNAPSHOT[is_sqlite()]])):
         return work()
 
 
-def begin(writes: bool) -> tuple[str, ...]:
-    """How a transaction starts: on SQLite one that writes takes the write lock at once, or it would fail
-    when it reads first and another writer comes between."""
-    if is_sqlite():
-        return ("IMMEDIATE" if writes else "DEFERRED",)
-    return () if writes else ("REPEATABLE READ",)
+# How a transaction that only reads starts, by whether the engine is SQLite. One that writes takes SQLite's
+# write lock at once (see sqlite_options): it would fail if it read first and another writer came between.
+SNAPSHOT = {True: "DEFERRED", False: "REPEATABLE READ"}
 
 
 def causes(error: BaseException) -> Iterable[str]:
@@ -213,6 +210,7 @@ def close_store() -> None:
 def sqlite_options(durability: str) -> dict[str, Any]:
     return {
         "timeout": BUSY_SECONDS,
+        "lock_type": "IMMEDIATE",
         "pragmas": {
             "journal_mode": "wal",
             "synchronous": SYNCHRONOUS[durability],
@@ -231,12 +229,15 @@ def store_path(url: str) -> Path | None:
 
 
 def copy_store(target: Path) -> None:
-    """Write a copy of the open embedded store, as it is at one moment, to *target*.
+    """Write a copy of the open embedded store, as it is at one moment, to *target*, for its owner alone.
 
     In one statement: a copy in steps begins anew with every write, and a copy of the file misses the log.
     """
-    target.unlink(missing_ok=True)
-    database.execute_sql("VACUUM INTO ?", (str(target),))
+    unfinished = target.with_name(f"{target.name}.{os.getpid()}")
+    unfinished.unlink(missing_ok=True)
+    unfinished.touch(mode=0o600)
+    database.execute_sql("VACUUM INTO ?", (str(unfinished),))
+    os.replace(unfinished, target)
 
 
 def engine_faults() -> Iterator[str]:
@@ -255,7 +256,7 @@ def engine_faults() -> Iterator[str]:
 
 
 def runner() -> Runner:
-    return Runner(database.obj, str(MIGRATIONS), table_name="migration")
+    return Runner(database.obj, str(MIGRATIONS), table_name=HISTORY)
 
 
 def pending_migrations() -> list[str]:
@@ -268,6 +269,11 @@ def pending_migrations() -> list[str]:
     if newer:
         raise StoreError(f"The store is newer than this program: it has had the step {newer[0]}.")
     return [step.name for step in steps if not step.applied]
+
+
+def is_empty() -> bool:
+    """Whether nothing has been stored yet."""
+    return set(database.get_tables()) <= {HISTORY}
 
 
 def migrate() -> list[str]:

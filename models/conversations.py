@@ -1,6 +1,7 @@
 """Conversations, who takes part in them, what was said, and what was attached."""
 
 import functools
+from collections.abc import Iterator
 from typing import Any
 
 from peewee import (
@@ -23,18 +24,18 @@ OPEN, CLOSED = "active", "closed"
 class Conversation(Table):
     """A thread of messages among participants. *last_seq* is the place of its newest message.
 
-    One that was fetched for a user has that user's *place* in it.
+    One that was fetched for a user has that user's own row among its participants as *participant*.
     """
 
     starter_id: int
     participants: Any
-    place: "Participant"
+    participant: "Participant"
 
     app = CharField()
     subject = CleanText()
     status = CharField(default=OPEN)
     open_invite = BooleanField(default=False)
-    starter = ForeignKeyField(User, backref="started")
+    starter = ForeignKeyField(User)
     started_at = MomentField(default=now)
     last_seq = IntegerField(default=0)
 
@@ -43,7 +44,7 @@ class Conversation(Table):
         """The conversations in which *user* is active: the whole of the permission to read."""
         return (
             cls.select(cls, Participant)
-            .join(Participant, attr="place")
+            .join(Participant, attr="participant")
             .where(Participant.user == user, Participant.status == ACTIVE)
         )
 
@@ -66,7 +67,7 @@ class Participant(Table):
     user_id: int
 
     conversation = ForeignKeyField(Conversation, backref="participants", on_delete="CASCADE", index=False)
-    user = ForeignKeyField(User, backref="places", index=False)
+    user = ForeignKeyField(User, index=False)
     status = CharField(default=ACTIVE)
     last_seq = IntegerField(default=0)
     newest_id = IntegerField(default=0)
@@ -93,9 +94,9 @@ class Message(Table):
 
     author_id: int
 
-    conversation = ForeignKeyField(Conversation, backref="messages", on_delete="CASCADE", index=False)
+    conversation = ForeignKeyField(Conversation, on_delete="CASCADE", index=False)
     seq = IntegerField()
-    author = ForeignKeyField(User, backref="messages", index=False)
+    author = ForeignKeyField(User, index=False)
     body = CleanText()
     sent_at = MomentField(default=now)
 
@@ -120,7 +121,7 @@ class Attachment(Table):
     group_id: int
 
     group = ForeignKeyField(UploadGroup, backref="attachments", on_delete="CASCADE")
-    message = ForeignKeyField(Message, backref="attachments", on_delete="CASCADE", null=True)
+    message = ForeignKeyField(Message, on_delete="CASCADE", null=True)
     filename = CleanName()
     extension = CharField()
     size = IntegerField()
@@ -153,6 +154,14 @@ class Attachment(Table):
         )
         own = (UploadGroup.uploader == user) & cls.message.is_null()
         return cls.select().join(UploadGroup).where(own | fn.EXISTS(seen))
+
+
+def stored_files() -> Iterator[tuple[str, int, str]]:
+    """Every stored file that the store names, with what names it: its table, its id, the file."""
+    for attachment in Attachment.select().iterator():
+        yield from (("attachment", attachment.id, name) for name in attachment.stored)
+    for user in User.select().where(User.avatar != "").iterator():
+        yield "account", user.id, user.avatar
 
 
 UNREAD = Participant.last_seq - Participant.read_seq - Participant.own_unread
@@ -253,6 +262,8 @@ def _people(conversations: int) -> Prepared:
                 User.username,
                 User.avatar,
                 User.seen_at,
+                User.is_admin,
+                User.disabled_at,
             )
             .join(User, on=(Participant.user == User.id))
             .where(Participant.conversation.in_(places))
@@ -287,5 +298,5 @@ def people_met(user: User) -> Any:
         .join(mine, on=(mine.c.conversation_id == Participant.conversation))
         .where(User.id != user.id)
         .group_by(User.id)
-        .order_by(fn.MAX(mine.c.newest_id).desc())
+        .order_by(fn.MAX(mine.c.newest_id).desc(), User.id)
     )

@@ -8,14 +8,14 @@ from typing import Any
 from peewee import BooleanField, CharField, Check, ForeignKeyField
 
 from .base import MomentField, Prepared, Table, now, slot
-from .cleaning import CleanName
+from .cleaning import CleanName, clean
 
 ONLINE = datetime.timedelta(minutes=5)
 
 
 def name_key(name: str) -> str:
     """The form in which user names are compared: without regard to case, after Unicode NFKC."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", clean(name).strip()).casefold())
 
 
 def digits_of(number: str) -> str | None:
@@ -32,6 +32,7 @@ class User(Table):
     """An account. *avatar* names a stored file; *seen_at* is when a credential of his was last used."""
 
     tokens: Any
+    _dirty: set[str]
 
     username = CleanName()
     username_key = CharField(unique=True)
@@ -56,7 +57,9 @@ class User(Table):
     def of_row(cls, row: Any) -> "User":
         """The user whose columns stand in *row*, which may hold others too."""
         columns = {field.name: getattr(row, field.column_name) for field in cls._meta.sorted_fields}
-        return cls(__no_default__=True, **columns)
+        user = cls(__no_default__=True, **columns)
+        user._dirty.clear()
+        return user
 
     @classmethod
     def enabled(cls) -> Any:
@@ -111,7 +114,7 @@ class Session(Table):
 
     LIFE = datetime.timedelta(days=30)
 
-    user = ForeignKeyField(User, backref="sessions", on_delete="CASCADE")
+    user = ForeignKeyField(User, on_delete="CASCADE")
     digest = CharField(unique=True)
     address = CharField()
     anonymous = BooleanField(default=False)
@@ -139,8 +142,8 @@ class ServerKey(Table):
 class IgnoredUser(Table):
     """*user* wants nothing from *ignored*."""
 
-    user = ForeignKeyField(User, backref="ignores", on_delete="CASCADE")
-    ignored = ForeignKeyField(User, backref="ignored_by_rows", on_delete="CASCADE")
+    user = ForeignKeyField(User, on_delete="CASCADE")
+    ignored = ForeignKeyField(User, on_delete="CASCADE")
 
     class Meta:
         indexes = ((("user", "ignored"), True),)

@@ -20,6 +20,7 @@ from models import (
     close_store,
     copy_store,
     database,
+    is_empty,
     migrate,
     open_store,
     pending_migrations,
@@ -28,7 +29,7 @@ from models import (
 )
 
 from . import __version__, backups, demo
-from .actions import accounts, attachments
+from .actions import accounts
 from .config import Settings, variable
 from .errors import Refusal
 from .files import Files
@@ -37,7 +38,7 @@ from .passwords import Passwords
 OWN_ERRORS = (Refusal, StoreError, backups.BadBackup)
 
 
-def setting_option(field: Any) -> Any:
+def setting_option(field: dataclasses.Field[Any]) -> Any:
     """The command-line option of a declared setting."""
     return click.option(
         f"--{field.name.replace('_', '-')}",
@@ -50,7 +51,7 @@ def setting_option(field: Any) -> Any:
     )
 
 
-def option_type(field: Any) -> Any:
+def option_type(field: dataclasses.Field[Any]) -> Any:
     """What a setting accepts: one of its choices, or a number in its range, or text."""
     if field.metadata["choices"]:
         return click.Choice(field.metadata["choices"])
@@ -96,23 +97,24 @@ def reported() -> Iterator[None]:
         raise click.ClickException(f"{trouble(error)} ({error})") from error
 
 
-def prepare(settings: Settings) -> None:
-    """Open the store; an embedded one takes the steps that it lacks, after a copy of what it holds."""
+def prepare(settings: Settings, migrating: bool = False) -> list[str]:
+    """Open the store and bring it up to date; the names of the steps that were taken.
+
+    An embedded store does so by itself, after a copy of what it holds; a database server only when asked to.
+    """
     path = store_path(settings.database)
-    is_new = path is not None and not path.exists()
     if path is not None and not path.parent.is_dir():
         raise StoreError(f"The folder {path.parent} of the store does not exist.")
-    if path is not None and is_new:
+    if path is not None and not path.exists():
         # The store holds what people say to each other in private.
         path.touch(mode=0o600)
     open_store(settings.database, settings.durability)
     steps = pending_migrations()
-    if steps and path is None:
+    if steps and path is None and not migrating:
         raise StoreError(f"The store lacks the step {steps[0]}. Please run: switchboard migrate")
-    if steps and path is not None and not is_new:
+    if steps and path is not None and not is_empty():
         copy_store(path.with_name(f"{path.name}.before-{steps[0]}"))
-    if steps:
-        migrate()
+    return migrate() if steps else []
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -137,13 +139,9 @@ def serve(with_demo: bool, **values: Any) -> None:
 
     settings = Settings(**values)
     with reported():
-        try:
-            port = serving.free_port(settings.host, settings.port)
-        except serving.CannotListen as error:
-            raise click.ClickException(f"{error} Another --port or --host may do.") from error
-        settings = dataclasses.replace(settings, port=port)
-        with opened(settings) as files:
-            cast = demo.fill(settings, files) if with_demo else None
+        settings = dataclasses.replace(settings, port=serving.free_port(settings.host, settings.port))
+    with opened(settings) as files:
+        cast = demo.fill(settings, files) if with_demo else None
     click.echo(serving.greeting(settings, cast))
     serving.serve(settings, click.echo)
 
@@ -152,11 +150,8 @@ def serve(with_demo: bool, **values: Any) -> None:
 @store_options
 def migrate_command(**values: Any) -> None:
     """Bring the store up to date with this program; serve does it by itself on an embedded store."""
-    settings = Settings(**values)
     with reported():
-        open_store(settings.database)
-        pending_migrations()
-        steps = migrate()
+        steps = prepare(Settings(**values), migrating=True)
     click.echo("\n".join(f"done: {step}" for step in steps) or "The store is up to date.")
 
 
@@ -279,7 +274,7 @@ def new_password(from_stdin: bool) -> tuple[str, bool]:
 
 def give_avatar(files: Files, user: User, avatar: Path | None) -> None:
     if avatar is not None:
-        attachments.set_avatar(files, user, avatar.read_bytes())
+        accounts.set_avatar(files, user, avatar.read_bytes())
 
 
 @user.command(name="list")

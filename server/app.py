@@ -1,23 +1,25 @@
 """The WSGI application: which door answers an address, and what HTTP adds to the answer."""
 
-import binascii
+import functools
 import logging
 import re
 import secrets
 import time
 from base64 import b64decode
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from io import BytesIO
 from typing import IO, Any
 
+from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Request, Response
+from werkzeug.wsgi import ClosingIterator
 
 from models import User, database, open_store
 
 from . import __version__, pictures
 from .actions import access
 from .config import Settings
-from .errors import NotAuthenticated, Refusal, Unavailable
+from .errors import Refusal, Unavailable
 from .faces import tapatalk
 from .files import Files
 from .passwords import Passwords, slots_for
@@ -71,21 +73,22 @@ class App:
             "/healthz": {"GET": self.health},
         }
 
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> ClosingIterator:
         started = time.perf_counter()
         visit = Visit(UploadRequest(environ), self.house)
         response = self.answer(visit)
         took = (time.perf_counter() - started) * 1000
         outcome = visit.outcome or response.status_code
         log_request(visit.id, visit.actor_name, visit.request.method, visit.called, outcome, f"{took:.1f} ms")
-        return response(environ, start_response)
+        return ClosingIterator(response(environ, start_response))
 
     def answer(self, visit: Visit) -> Response:
-        endpoint = self.find(visit)
         try:
-            return endpoint(visit)
+            return self.find(visit)(visit)
         except Refusal as error:
             return plain(str(error), error.code)
+        except HTTPException as error:
+            return plain(error.name, error.code or 400)
         except Exception:
             log.exception("%s failed", visit.id)
             return plain("internal error", 500)
@@ -151,9 +154,7 @@ class App:
         return guarded(response)
 
     def page(self, visit: Visit) -> Response:
-        response = Response(
-            reference.page(f"Switchboard {__version__}", INTRO, SECTIONS), mimetype="text/html"
-        )
+        response = Response(reference_page(), mimetype="text/html")
         response.headers["Content-Security-Policy"] = PAGE_POLICY
         return guarded(response)
 
@@ -166,6 +167,11 @@ class App:
 def log_request(*parts: object) -> None:
     """One line of the log, whatever a client put into the parts of it that are his."""
     log.info(" ".join(str(part)[:100].encode("unicode_escape").decode() for part in parts))
+
+
+@functools.cache
+def reference_page() -> bytes:
+    return reference.page(f"Switchboard {__version__}", INTRO, SECTIONS)
 
 
 def plain(text: str, status: int = 200) -> Response:
@@ -214,13 +220,10 @@ def wanted_user(request: Request) -> User | None:
         return User.get_or_none(User.id == int(user_id))
     try:
         return User.named([b64decode(name).decode()]).first() if name else None
-    except (binascii.Error, ValueError):
+    except ValueError:
         return None
 
 
 def may_see(visit: Visit, user: User) -> bool:
     mark = visit.request.args.get("v", "")
-    try:
-        return secrets.compare_digest(mark.encode(), user.avatar[-8:].encode()) or visit.user is not None
-    except NotAuthenticated:
-        return False
+    return secrets.compare_digest(mark.encode(), user.avatar[-8:].encode()) or visit.is_login

@@ -2,16 +2,13 @@
 
 import os
 import shutil
-import sqlite3
 import tarfile
 import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from models import (
-    Attachment,
-    User,
     check,
     close_store,
     copy_store,
@@ -19,6 +16,7 @@ from models import (
     is_sqlite,
     open_store,
     pending_migrations,
+    stored_files,
 )
 
 from .files import Files
@@ -36,10 +34,11 @@ def write(files: Files, target: Path) -> None:
     if not is_sqlite():
         raise BadBackup("A database server is backed up by its own means, such as pg_dump.")
     folder = target.absolute().parent
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".backup-") as name:
+    with reported(), tempfile.TemporaryDirectory(dir=folder, prefix=".backup-") as name:
         workplace = Path(name)
         freeze(files, workplace)
         unfinished = workplace / "backup.tar"
+        unfinished.touch(mode=0o600)
         with tarfile.open(unfinished, "w") as archive:
             archive.add(workplace / STORE, STORE)
             archive.add(workplace / FILES, FILES)
@@ -47,6 +46,15 @@ def write(files: Files, target: Path) -> None:
         sync(unfinished)
         os.replace(unfinished, target)
         sync(folder)
+
+
+@contextmanager
+def reported() -> Iterator[None]:
+    """What the disk refuses, in one sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise BadBackup(f"{error.filename or 'The disk'}: {error.strerror}.") from error
 
 
 def freeze(files: Files, workplace: Path) -> None:
@@ -57,7 +65,7 @@ def freeze(files: Files, workplace: Path) -> None:
     kept = workplace / FILES
     for _ in range(ATTEMPTS):
         shutil.rmtree(kept, ignore_errors=True)
-        kept.mkdir()
+        kept.mkdir(mode=0o700)
         copy_store(workplace / STORE)
         if all(link(files.path(name), kept / name) for name in names_in(workplace / STORE)):
             return
@@ -77,26 +85,20 @@ def link(source: Path, target: Path) -> bool:
 
 def names_in(store: Path) -> list[str]:
     """The names of all files that a store names."""
-    queries = (
-        "SELECT file FROM attachment",
-        "SELECT thumbnail FROM attachment",
-        "SELECT avatar FROM account",
-    )
-    connection = sqlite3.connect(store)
-    try:
-        return [name for query in queries for (name,) in connection.execute(query) if name]
-    finally:
-        connection.close()
+    with another_store(store):
+        return [name for _, _, name in stored_files()]
 
 
 def unpack(archive: Path, folder: Path) -> None:
+    folder.mkdir(mode=0o700)
     try:
-        with tarfile.open(archive) as packed:
+        with tarfile.open(archive, "r:") as packed:
             packed.extractall(folder, filter="data")
-    except (tarfile.TarError, OSError) as error:
+    except tarfile.TarError as error:
         raise BadBackup(f"{archive} cannot be read as a backup.") from error
     if not (folder / STORE).is_file():
         raise BadBackup(f"{archive} is not a backup: it holds no store.")
+    (folder / STORE).chmod(0o600)
     (folder / FILES).mkdir(exist_ok=True)
 
 
@@ -126,30 +128,49 @@ def another_store(path: Path) -> Iterator[None]:
 
 
 def restore(archive: Path, path: Path, folder: Path, force: bool) -> None:
-    """Make the store at *path* and its files in *folder* what they were when *archive* was written."""
+    """Make the store at *path* and its files in *folder* what they were when *archive* was written.
+
+    All that can go wrong does so beside the old store; what is replaced is moved aside until the new is in
+    its place.
+    """
     if path.exists() and not force:
         raise BadBackup(f"{path} is there already; --force replaces it.")
-    with tempfile.TemporaryDirectory(dir=path.absolute().parent, prefix=".restore-") as name:
-        workplace = Path(name)
-        verify(archive, workplace / "new")
-        for ending in ("", "-wal", "-shm"):
-            path.with_name(path.name + ending).unlink(missing_ok=True)
-        if folder.exists():
-            os.replace(folder, workplace / "old-files")
-        os.replace(workplace / "new" / FILES, folder)
-        os.replace(workplace / "new" / STORE, path)
-        sync(path)
+    with reported(), ExitStack() as workplaces:
+        beside_store = workplaces.enter_context(workplace_beside(path))
+        beside_files = workplaces.enter_context(workplace_beside(folder))
+        verify(archive, beside_store / "new")
+        shutil.copytree(beside_store / "new" / FILES, beside_files / FILES)
+        replace(beside_files / FILES, folder, beside_files / "old")
+        for ending in ("-wal", "-shm"):
+            log = path.with_name(path.name + ending)
+            if log.exists():
+                os.replace(log, beside_store / f"old{ending}")
+        os.replace(beside_store / "new" / STORE, path)
         sync(path.absolute().parent)
+
+
+@contextmanager
+def workplace_beside(path: Path) -> Iterator[Path]:
+    """A folder for unfinished work on the same disk as *path*."""
+    with tempfile.TemporaryDirectory(dir=path.absolute().parent, prefix=".restore-") as name:
+        yield Path(name)
+
+
+def replace(new: Path, old: Path, aside: Path) -> None:
+    """Put *new* where *old* is, which is moved *aside*."""
+    new.chmod(0o700)
+    if old.exists():
+        os.replace(old, aside)
+    os.replace(new, old)
 
 
 def missing_files(files: Files) -> Iterator[str]:
     """Attachments and pictures whose file is gone or damaged."""
-    stored: Iterable[tuple[str, int, str]] = [
-        *(("attachment", row.id, name) for row in Attachment.select().iterator() for name in row.stored),
-        *(("account", row.id, row.avatar) for row in User.select().where(User.avatar != "").iterator()),
-    ]
-    for what, row_id, name in stored:
-        if not files.intact(name):
+    faults = [named for named in stored_files() if not files.intact(named[2])]
+    # While the server runs a file may be erased after its row was read.
+    still_named = set(stored_files()) if faults else set()
+    for what, row_id, name in faults:
+        if (what, row_id, name) in still_named:
             yield f"{what} {row_id}: its file {name} is missing or damaged"
 
 

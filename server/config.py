@@ -9,7 +9,7 @@ PREFIX = "SWITCHBOARD_"
 
 
 def setting(
-    default: Any, meaning: str, choices: tuple[str, ...] = (), least: int = 0, most: int | None = None
+    default: Any, meaning: str, choices: tuple[str, ...] = (), least: float = 0, most: int | None = None
 ) -> Any:
     metadata = {"meaning": meaning, "choices": choices, "range": (least, most)}
     return field(default=default, metadata=metadata)
@@ -40,11 +40,11 @@ class Settings:
     max_body: int = setting(10_000, "longest message, in characters")
     max_recipients: int = setting(100, "most people named in one call")
     message_burst: int = setting(30, "messages a user may send at once; 0: no limit")
-    message_interval: float = setting(1.0, "seconds between messages after that")
+    message_interval: float = setting(1.0, "seconds between messages after that", least=0.001)
     conversation_burst: int = setting(10, "conversations a user may begin at once; 0: no limit")
-    conversation_interval: float = setting(10.0, "seconds between conversations after that")
+    conversation_interval: float = setting(10.0, "seconds between conversations after that", least=0.001)
     login_burst: int = setting(10, "failed logins per account and address; 0: no limit")
-    login_interval: float = setting(60.0, "seconds between further attempts after that")
+    login_interval: float = setting(60.0, "seconds between further attempts after that", least=0.001)
 
     @property
     def extension_list(self) -> list[str]:
@@ -53,9 +53,8 @@ class Settings:
     @property
     def files_folder(self) -> Path:
         """Where files lie: as set, or beside an embedded store under its name."""
-        embedded, _, path = self.database.partition("sqlite:///")
-        beside = Path("switchboard.db" if embedded else path).with_suffix(".files")
-        return Path(self.files) if self.files else beside
+        _, _, path = self.database.partition("sqlite:///")
+        return Path(self.files) if self.files else Path(path or "switchboard.db").with_suffix(".files")
 
     def environment(self) -> dict[str, str]:
         """These settings in the form in which ``from_environment`` reads them."""

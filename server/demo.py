@@ -45,7 +45,7 @@ def add_person(cast: Cast, passwords: Passwords, files: Files, name: str, place:
     user = accounts.add_user(
         passwords, name, cast.passwords[name], name.capitalize(), cast.numbers[name], f"license:demo-{name}"
     )
-    attachments.set_avatar(files, user, picture((192, 192), PEOPLE[name]))
+    accounts.set_avatar(files, user, picture((192, 192), PEOPLE[name]))
     cast.tokens[name] = accounts.add_token(user, "demo")
     return user
 

@@ -1,5 +1,7 @@
 """Everything this server can refuse, each with the one number that every wire reports."""
 
+import math
+
 
 class Refusal(Exception):
     """The request was understood and is declined; the text is fit to show to a user."""
@@ -57,7 +59,7 @@ class TooMany(Refusal):
     code = 429
 
     def __init__(self, what: str, wait: float) -> None:
-        self.wait = max(1, round(wait + 0.5))
+        self.wait = max(1, math.ceil(wait))
         super().__init__(f"Too many {what}. Please try again in {self.wait} seconds.")
 
 

@@ -11,11 +11,12 @@ import signal
 import sys
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from io import BytesIO
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from .actions import attachments
+from .actions import housekeeping
 from .app import App, log_request
 from .config import Settings
 from .passwords import slots_for
@@ -56,7 +57,7 @@ class Gate:
         try:
             body = await read_in_time(scope, protocol, self.app.body_limit(scope.path))
         except BodyRefused as error:
-            log_request(new_id(), "-", scope.method, scope.path, error.status)
+            log_request(new_id(), "-", scope.method, scope.path, error.status, "unread")
             headers = [("content-type", "text/plain"), ("connection", "close")]
             protocol.response_str(error.status, headers, f"{error}\n")
             return
@@ -70,7 +71,7 @@ class Gate:
         loop = asyncio.get_running_loop()
         while True:
             try:
-                await loop.run_in_executor(self.pool, attachments.sweep, self.app.files)
+                await loop.run_in_executor(self.pool, housekeeping.sweep, self.app.files)
             except Exception:
                 log.exception("the daily sweep failed")
             await asyncio.sleep(DAY)
@@ -154,8 +155,8 @@ def call(app: App, environ: dict[str, Any]) -> Answer:
     def start_response(status: str, headers: list[tuple[str, str]], *_: Any) -> Any:
         head[:] = [int(status[:3]), headers]
 
-    chunks = app(environ, start_response)
-    return head[0], head[1], b"".join(chunks)
+    with closing(app(environ, start_response)) as chunks:
+        return head[0], head[1], b"".join(chunks)
 
 
 def open_gate() -> Gate:

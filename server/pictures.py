@@ -9,13 +9,13 @@ from __future__ import annotations
 import io
 import os.path
 import re
-import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from .errors import BadInput
+from .errors import BadInput, Refusal
+from .turns import Turns
 
 # Pillow is imported where it is used: a server that has drawn nothing yet is some six megabytes smaller.
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ _PATH_SEPARATOR = re.compile(r"[/\\]")
 _CONTROL_IN_TEXT = re.compile(r"[\x00-\x08\x0b\x0e-\x1f]")
 
 # A hostile picture may take hundreds of megabytes to draw; several at once could exhaust a small server.
-_one_at_a_time = threading.Lock()
+_drawing = Turns(1, 5.0, "Too many pictures are being uploaded at this moment.")
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ def _readable(subject: str) -> Iterator[None]:
     """Report whatever goes wrong in reading a picture as BadInput about the subject."""
     try:
         yield
-    except BadInput:
+    except Refusal:
         raise
     # No narrower: hostile bytes make Pillow's parsers trip in every way there is.
     except Exception as error:
@@ -168,7 +168,7 @@ def _drawn(
     data: bytes, side: int, crop: Callable[[Image.Image], Image.Image] = lambda whole: whole
 ) -> tuple[Image.Image, str | None]:
     """The first frame, cropped, upright and without metadata, and the format it was found in."""
-    with _one_at_a_time:
+    with _drawing():
         image = _opened(data)
         frame = crop(_first_frame(image, side))
         frame.thumbnail((side, side))

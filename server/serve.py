@@ -18,14 +18,11 @@ from granian.log import LogLevels
 from . import __version__
 from .config import Settings
 from .demo import Cast
+from .errors import Unavailable
 
 STOP_SECONDS = 8
 HEADER_MILLISECONDS = 10_000
 LOOPBACK = ("127.", "::1", "localhost")
-
-
-class CannotListen(Exception):
-    """The address is taken or not ours; the text says which."""
 
 
 def serve(settings: Settings, announce: Callable[[str], None]) -> None:
@@ -113,7 +110,7 @@ def answers(settings: Settings) -> bool:
     try:
         connection.request("GET", "/healthz")
         return connection.getresponse().status == HTTPStatus.OK
-    except OSError:
+    except (OSError, http.client.HTTPException):
         return False
     finally:
         connection.close()
@@ -133,7 +130,9 @@ def free_port(host: str, port: int) -> int:
             return int(probe.getsockname()[1])
         except (OSError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or str(error)
-            raise CannotListen(f"Cannot listen at {host}, port {port}: {reason}.") from error
+            raise Unavailable(
+                f"Cannot listen at {host}, port {port}: {reason}. Another --port or --host may do."
+            ) from error
 
 
 def is_loopback(host: str) -> bool:

@@ -1,7 +1,6 @@
 """One request and its actor: by session cookie, access token, name and password, or server key."""
 
 import base64
-import binascii
 import datetime
 import errno
 import logging
@@ -24,6 +23,7 @@ from .config import Settings
 from .errors import NotAllowed, NotAuthenticated, Refusal, Unavailable
 from .files import Files
 from .passwords import Passwords
+from .wire.declare import Transaction
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class Visit:
     def __init__(self, request: Request, house: House) -> None:
         self.request = request
         self.settings, self.files, self.passwords = house.settings, house.files, house.passwords
-        self.address = request.remote_addr or ""
+        self.address = accounts.network(request.remote_addr or "")
         self.session_id: int | None = None
         self.cookie: str | None = None
         self.id = new_id()
@@ -64,10 +64,10 @@ class Visit:
         """This visit as the *kind* of thing a method asks for, or a refusal."""
         return self.actor() if kind is User else self
 
-    def transact(self, work: Callable[[], Any], kind: str) -> Any:
+    def transact(self, work: Callable[[], Any], kind: Transaction) -> Any:
         """The result of *work* in one transaction, where the kind says so."""
         with storage():
-            return work() if kind == "own" else transact(work, writes=kind == "write")
+            return work() if kind == "none" else transact(work, writes=kind == "write")
 
     def actor(self) -> User:
         """The user who makes this request, or a refusal."""
@@ -78,25 +78,33 @@ class Visit:
     @property
     def is_login(self) -> bool:
         """Whether a user makes this request, as the mobile apps want to know with every answer."""
-        try:
-            return self.user is not None
-        except Refusal:
-            return False
+        return isinstance(self.identity, User)
 
     @property
     def actor_name(self) -> str:
         """Who it was, for the log, where anybody has asked."""
-        user = self.__dict__.get("user")
-        return user.username if user else "-"
+        identity = self.__dict__.get("identity")
+        return identity.username if isinstance(identity, User) else "-"
 
     def note(self, called: str, outcome: str) -> None:
         """Keep for the log what was called and what came of it."""
         self.called, self.outcome = called, outcome
 
-    @cached_property
+    @property
     def user(self) -> User | None:
-        with storage():
-            user, anonymous = self.find_user()
+        """The user who makes this request, None for a guest; raises the refusal of a bad credential."""
+        if isinstance(self.identity, Refusal):
+            raise self.identity
+        return self.identity
+
+    @cached_property
+    def identity(self) -> User | Refusal | None:
+        """What the credentials of the request come to, found out once."""
+        try:
+            with storage():
+                user, anonymous = self.find_user()
+        except Refusal as refusal:
+            return refusal
         if user is not None and not anonymous:
             self.see(user)
         return user
@@ -119,7 +127,7 @@ class Visit:
         """The user of HTTP Basic, whose password is his own or one of his access tokens."""
         try:
             name, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:
             return None
         user = by_token(password)
         if user is not None:
@@ -141,7 +149,7 @@ class Visit:
         """From here on this visit is the *user*'s, with a session of its own."""
         session, self.cookie = accounts.begin_session(user, self.address, anonymous)
         self.session_id = session.id
-        self.__dict__["user"] = user
+        self.identity = user
         if not anonymous:
             self.see(user)
 
@@ -149,18 +157,17 @@ class Visit:
         """End the session that came with the request, if one did."""
         if self.user is not None and self.session_id is not None:
             accounts.end_session(self.session_id)
-        self.cookie, self.session_id = "", None
-        self.__dict__["user"] = None
+        self.cookie, self.session_id, self.identity = "", None, None
 
     def refuse_forgery(self) -> None:
-        """Refuse what another site's page has its visitor's browser send along with the cookie.
+        """Refuse a call that another site's page has its visitor's browser send along with the cookie.
 
         Browsers say where a request comes from; the mobile clients say nothing, and some of them send XML
         under a form type, as no page of another site can without these headers.
         """
         headers = self.request.headers
         site, origin = headers.get("Sec-Fetch-Site"), headers.get("Origin")
-        if site is None and origin is None:
+        if self.request.method != "POST" or (site is None and origin is None):
             return
         foreign = (site or "none") not in OWN_SITE or not self.is_own(origin)
         if foreign or (self.request.mimetype in FORM_TYPES and not self.takes_forms):
@@ -170,14 +177,15 @@ class Visit:
 
     @property
     def takes_forms(self) -> bool:
-        """Whether forms are what this address is for: uploads, and what is only read."""
-        return self.request.method != "POST" or self.request.path.endswith("/upload.php")
+        """Whether forms are what this address is for."""
+        return self.request.path.endswith("/upload.php")
 
     def is_own(self, origin: str | None) -> bool:
         if origin is None:
             return True
         hosts = {self.request.host, urllib.parse.urlsplit(self.settings.url).netloc} - {""}
-        return urllib.parse.urlsplit(origin).netloc in hosts
+        _, _, host = origin.partition("://")
+        return host in hosts
 
     def see(self, user: User) -> None:
         """Note that *user* is here, at most twice a minute."""

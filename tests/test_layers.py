@@ -14,8 +14,9 @@ MAY_IMPORT = {
     "server.config": set(),
     "server.text": {"models"},
     "server.files": set(),
-    "server.pictures": {"server.errors"},
-    "server.passwords": {"server.errors"},
+    "server.turns": {"server.errors"},
+    "server.pictures": {"server.errors", "server.turns"},
+    "server.passwords": {"server.errors", "server.turns"},
     "server.wire": {"server.errors"},
     "server.actions": {
         "models",
@@ -32,6 +33,7 @@ MAY_IMPORT = {
         "server.errors",
         "server.files",
         "server.passwords",
+        "server.wire",
     },
     "server.faces": {
         "models",
@@ -81,3 +83,9 @@ def test_one_file_knows_the_engine() -> None:
     words = ("PRAGMA", "sqlite_master", "VACUUM", "AUTOINCREMENT")
     knowing = {str(path.relative_to(ROOT)) for path in SOURCES if any(w in path.read_text() for w in words)}
     assert knowing == {"models/base.py"}
+
+
+def test_every_folder_of_code_is_a_package() -> None:
+    """What is not a package is left out when the program is installed."""
+    folders = {path.parent for path in SOURCES}
+    assert [folder for folder in folders if not (folder / "__init__.py").exists()] == []

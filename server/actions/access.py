@@ -19,7 +19,7 @@ MOST_IDS = 500
 
 
 def conversation(user: User, conversation_id: int) -> Conversation:
-    """The conversation with this id, with the user's own ``place`` in it."""
+    """The conversation with this id, with the user's own row as its ``participant``."""
     found: Conversation | None = (
         Conversation.visible_to(user).where(Conversation.id == conversation_id).first()
     )
@@ -29,19 +29,19 @@ def conversation(user: User, conversation_id: int) -> Conversation:
 
 
 def to_leave(user: User, conversation_id: int) -> Participant:
-    """The user's place in a conversation that he sees or has hidden."""
-    place = Participant.get_or_none(
+    """The user as a participant of a conversation that he sees or has hidden."""
+    participant = Participant.get_or_none(
         Participant.conversation == conversation_id,
         Participant.user == user,
         Participant.status.in_([ACTIVE, HIDDEN]),
     )
-    if place is None:
+    if participant is None:
         raise NotFound("The requested conversation could not be found.")
-    return place
+    return participant
 
 
-def places(user: User, conversation_ids: list[int]) -> list[Participant]:
-    """The user's places in all of these conversations."""
+def participants(user: User, conversation_ids: list[int]) -> list[Participant]:
+    """The user's own rows among the participants of all of these conversations."""
     wanted = set(conversation_ids)
     if len(wanted) > MOST_IDS:
         raise BadInput(f"At most {MOST_IDS} conversations can be named at once.")

@@ -11,14 +11,18 @@ from models import (
     ServerKey,
     Session,
     User,
+    clean,
+    database,
     digest_of,
     digits_of,
     name_key,
     now,
 )
 
+from .. import pictures
 from ..config import Settings
-from ..errors import BadInput, Conflict, NotFound
+from ..errors import BadInput, Conflict, NotFound, Refusal
+from ..files import Files
 from ..passwords import Passwords
 from . import limits
 
@@ -29,19 +33,18 @@ def identify(settings: Settings, passwords: Passwords, name: str, password: str,
     """The enabled user whose name and password these are, or None, in the same time for whatever reason.
 
     Attempts count against the limit of this name and address until one is right. Where the limit is spent,
-    the right password still opens from an address at which the user has a session.
+    the right password still opens from an address at which the user has a session, for as many attempts.
     """
     user: User | None = User.enabled().where(User.username_key == name_key(name)).first()
     stored = user.password if user else None
-    key = f"login {digest_of(name_key(name))} {network(address)}"
+    key = f"login {digest_of(name_key(name))} {address}"
     spent = limits.spent_logins(settings, key)
-    if spent and not (user and has_session_at(user, address)):
-        raise spent
+    if spent:
+        key = key_of_second_chance(settings, user, key, address, spent)
     if passwords.remembers(stored, password):
         return user
     with passwords.turn():
-        if not spent:
-            limits.login(settings, key)
+        limits.login(settings, key)
         fits = passwords.fits(stored, password)
     if fits:
         limits.give_back(key)
@@ -51,16 +54,30 @@ def identify(settings: Settings, passwords: Passwords, name: str, password: str,
     return None
 
 
+def key_of_second_chance(
+    settings: Settings, user: User | None, key: str, address: str, spent: Refusal
+) -> str:
+    """The key of the limit for an address that is known to be the user's; elsewhere *spent* is the end."""
+    if not has_session_at(user, address):
+        raise spent
+    known = f"{key} known"
+    if spent_too := limits.spent_logins(settings, known):
+        raise spent_too
+    return known
+
+
 def network(address: str) -> str:
     """What counts as one address: all of an IPv4 one, the half of an IPv6 one that names a household."""
     try:
         given = ipaddress.ip_address(address)
     except ValueError:
         return address
-    return str(ipaddress.ip_network((given, 64), strict=False)) if given.version == 6 else str(given)
+    if isinstance(given, ipaddress.IPv4Address):
+        return str(given)
+    return str(given.ipv4_mapped or ipaddress.ip_network((given, 64), strict=False))
 
 
-def has_session_at(user: User, address: str) -> bool:
+def has_session_at(user: User | None, address: str) -> bool:
     return Session.select().where(Session.user == user, Session.address == address).exists()
 
 
@@ -89,10 +106,10 @@ def add_user(
     email: str = "",
 ) -> User:
     """Make a user; without a password only tokens and a game server speak for him."""
-    user = User(username=name.strip(), username_key=name_key(name.strip()), email=email)
-    if not user.username or len(user.username) > LONGEST_NAME:
+    name = clean(name).strip()
+    if not name or len(name) > LONGEST_NAME:
         raise BadInput(f"A user name has 1 to {LONGEST_NAME} characters.")
-    user.display_name = display_name or user.username
+    user = User(username=name, username_key=name_key(name), display_name=display_name or name, email=email)
     user.password = passwords.hash(password) if password else None
     set_number(user, number)
     user.identifier = identifier or None
@@ -101,17 +118,36 @@ def add_user(
 
 
 def edit_user(
-    user: User, number: str | None = None, identifier: str | None = None, **changes: object
+    user: User,
+    display_name: str | None = None,
+    number: str | None = None,
+    identifier: str | None = None,
+    email: str | None = None,
+    takes_messages: bool | None = None,
+    is_admin: bool | None = None,
 ) -> None:
     """Change what is given; None leaves a thing as it is, an empty number or identifier takes it away."""
     if number is not None:
         set_number(user, number)
     if identifier is not None:
         user.identifier = identifier or None
+    changes = {
+        "display_name": display_name,
+        "email": email,
+        "takes_messages": takes_messages,
+        "is_admin": is_admin,
+    }
     for name, value in changes.items():
         if value is not None:
             setattr(user, name, value)
     save(user)
+
+
+def set_avatar(files: Files, user: User, data: bytes) -> None:
+    """Give the user a picture, drawn anew from *data*."""
+    before, user.avatar = user.avatar, files.put(pictures.avatar(data))
+    user.save()
+    database.after_commit(lambda: files.erase([before] if before else []))
 
 
 def set_number(user: User, number: str | None) -> None:
@@ -141,20 +177,20 @@ def named(name: str) -> User:
 def set_password(passwords: Passwords, user: User, password: str) -> None:
     """Change the password, which ends all sessions."""
     user.password = passwords.hash(password)
-    user.save(only=[User.password])
+    user.save()
     Session.delete().where(Session.user == user).execute()
 
 
 def disable(user: User) -> None:
     """From now on nothing of the user's opens anything."""
     user.disabled_at = user.disabled_at or now()
-    user.save(only=[User.disabled_at])
+    user.save()
     Session.delete().where(Session.user == user).execute()
 
 
 def enable(user: User) -> None:
     user.disabled_at = None
-    user.save(only=[User.disabled_at])
+    user.save()
 
 
 def add_token(user: User, label: str) -> str:

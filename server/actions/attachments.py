@@ -1,18 +1,15 @@
-"""Files that people attach: taken in, given up, and swept away when nobody sends them."""
+"""Files that people attach: taken in, and given up again."""
 
-import datetime
 import secrets
 from dataclasses import dataclass
 
-from models import Attachment, Session, UploadGroup, User, database, now
+from models import Attachment, UploadGroup, User, database
 
 from .. import pictures
 from ..config import Settings
 from ..errors import BadInput
 from ..files import Files
-from . import access, limits
-
-WAITING_LIFE = datetime.timedelta(days=1)
+from . import access
 
 
 @dataclass(frozen=True)
@@ -69,32 +66,3 @@ def new_group(user: User) -> UploadGroup:
 def remove(files: Files, upload: Attachment) -> None:
     upload.delete_instance()
     database.after_commit(lambda: files.erase(upload.stored))
-
-
-def set_avatar(files: Files, user: User, data: bytes) -> None:
-    """Give the user a picture, drawn anew from *data*."""
-    before, user.avatar = user.avatar, files.put(pictures.avatar(data))
-    user.save(only=[User.avatar])
-    database.after_commit(lambda: files.erase([before] if before else []))
-
-
-def sweep(files: Files) -> None:
-    """Erase what is older than a day and was never sent, and whatever else has had its time."""
-    oldest = now() - WAITING_LIFE
-    orphans = list(Attachment.select().where(Attachment.message.is_null(), Attachment.uploaded_at < oldest))
-    Attachment.delete().where(Attachment.id.in_([each.id for each in orphans])).execute()
-    kept = Attachment.select(Attachment.group).distinct()
-    UploadGroup.delete().where(UploadGroup.started_at < oldest, UploadGroup.id.not_in(kept)).execute()
-    Session.delete().where(Session.used_at < now() - Session.LIFE).execute()
-    limits.forget_spent()
-    files.erase(name for each in orphans for name in each.stored)
-    files.erase(unknown(files))
-
-
-def unknown(files: Files) -> list[str]:
-    """Stored files older than a day that no row names: what a crash or a refusal has left behind."""
-    old = set(files.older_than(WAITING_LIFE.total_seconds()))
-    for table, columns in ((Attachment, (Attachment.file, Attachment.thumbnail)), (User, (User.avatar,))):
-        for column in columns:
-            old -= {name for (name,) in table.select(column).tuples().iterator()}
-    return list(old)

@@ -65,24 +65,28 @@ def newest_id(conversation: Conversation) -> int:
     return newest.scalar() or 0
 
 
-def invite(inviter: User, conversation: Conversation, users: list[User], reason: str) -> None:
+def invite(
+    settings: Settings, inviter: User, conversation: Conversation, users: list[User], reason: str
+) -> None:
     """Ask *users* in; who has hidden the conversation is brought back, who has left stays away."""
     if not access.may_invite(inviter, conversation):
         raise NotAllowed("You do not have permission to invite participants to this conversation.")
     if not users:
         raise BadInput("Please name at least one person to invite.")
-    there = {place.user_id: place for place in conversation.participants}
+    if len(reason) > settings.max_body:
+        raise BadInput(f"A reason may have at most {settings.max_body} characters.")
+    there = {participant.user_id: participant for participant in conversation.participants}
     gone = [user.username for user in users if user.id in there and there[user.id].status == LEFT]
     if gone:
         raise Conflict(f"The following people have left this conversation: {', '.join(gone)}")
     newcomers = [user for user in users if user.id not in there]
     check_takers(newcomers)
-    bring_back(conversation, users)
+    bring_back(conversation, users, inviter, reason)
     add(conversation, newcomers, inviter, reason)
 
 
-def bring_back(conversation: Conversation, users: list[User]) -> None:
-    Participant.update(status=ACTIVE).where(
+def bring_back(conversation: Conversation, users: list[User], inviter: User, reason: str) -> None:
+    Participant.update(status=ACTIVE, inviter=inviter, invite_reason=reason).where(
         Participant.conversation == conversation,
         Participant.user.in_([user.id for user in users]),
         Participant.status == HIDDEN,
@@ -90,7 +94,7 @@ def bring_back(conversation: Conversation, users: list[User]) -> None:
 
 
 def add(conversation: Conversation, users: list[User], inviter: User, reason: str) -> None:
-    """Give *users* their places, to whom all that was said before is unread."""
+    """Make *users* participants, to whom all that was said before is unread."""
     if not users:
         return
     ids = [user.id for user in users]
@@ -110,19 +114,21 @@ def add(conversation: Conversation, users: list[User], inviter: User, reason: st
     ).execute()
 
 
-def hide(place: Participant) -> None:
+def hide(participant: Participant) -> None:
     """Take the conversation out of the user's list until something new is said in it."""
-    Participant.update(status=HIDDEN).where(Participant.id == place.id).execute()
+    Participant.update(status=HIDDEN).where(
+        Participant.id == participant.id, Participant.status == ACTIVE
+    ).execute()
 
 
-def leave(files: Files, place: Participant) -> None:
+def leave(files: Files, participant: Participant) -> None:
     """Take the user out for good; with the last one the conversation is erased, with all that was said."""
-    Participant.update(status=LEFT).where(Participant.id == place.id).execute()
+    Participant.update(status=LEFT).where(Participant.id == participant.id).execute()
     remaining = Participant.select().where(
-        Participant.conversation == place.conversation_id, Participant.status.in_([ACTIVE, HIDDEN])
+        Participant.conversation == participant.conversation_id, Participant.status.in_([ACTIVE, HIDDEN])
     )
     if not remaining.exists():
-        erase(files, place.conversation_id)
+        erase(files, participant.conversation_id)
 
 
 def erase(files: Files, conversation_id: int) -> None:
@@ -132,21 +138,21 @@ def erase(files: Files, conversation_id: int) -> None:
     database.after_commit(lambda: files.erase(names))
 
 
-def rename(settings: Settings, conversation: Conversation, subject: str, open_invite: bool | None) -> None:
+def edit(settings: Settings, conversation: Conversation, subject: str, open_invite: bool | None) -> None:
     """Change the subject, and who may invite where that is given."""
     check_subject(settings, subject)
     conversation.subject = subject.strip()
     if open_invite is not None:
         conversation.open_invite = open_invite
-    conversation.save(only=[Conversation.subject, Conversation.open_invite])
+    conversation.save()
 
 
 def close(conversation: Conversation) -> None:
     """From now on only the starter may say something."""
     conversation.status = CLOSED
-    conversation.save(only=[Conversation.status])
+    conversation.save()
 
 
 def reopen(conversation: Conversation) -> None:
     conversation.status = OPEN
-    conversation.save(only=[Conversation.status])
+    conversation.save()

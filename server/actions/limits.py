@@ -44,6 +44,6 @@ def give_back(key: str) -> None:
     Allowance.delete().where(Allowance.key == key).execute()
 
 
-def forget_spent() -> int:
-    """Drop what says no more than a limit that was never used; how many there were."""
-    return int(Allowance.delete().where(Allowance.until < now()).execute())
+def forget_spent() -> None:
+    """Drop what says no more than a limit that was never used."""
+    Allowance.delete().where(Allowance.until < now()).execute()

@@ -1,6 +1,6 @@
 """Saying things in conversations, and keeping track of what has been read."""
 
-from peewee import Case
+from peewee import Case, fn
 
 from models import (
     ACTIVE,
@@ -13,7 +13,7 @@ from models import (
 )
 
 from ..config import Settings
-from ..errors import BadInput, NotAllowed
+from ..errors import BadInput, Conflict, NotAllowed
 from . import access, limits
 
 
@@ -48,9 +48,17 @@ def send(author: User, conversation: Conversation, body: str, uploads: list[Atta
     Participant.update(read_seq=seq, own_unread=0).where(
         Participant.conversation == conversation, Participant.user == author
     ).execute()
-    if uploads:
-        Attachment.update(message=message).where(Attachment.id.in_([each.id for each in uploads])).execute()
+    attach(message, uploads)
     return message
+
+
+def attach(message: Message, uploads: list[Attachment]) -> None:
+    """Let the message carry *uploads*, none of which another message has taken meanwhile."""
+    if not uploads:
+        return
+    waiting = Attachment.id.in_([each.id for each in uploads]) & Attachment.message.is_null()
+    if Attachment.update(message=message).where(waiting).execute() != len(uploads):
+        raise Conflict("An attachment has been sent already.")
 
 
 def next_seq(conversation: Conversation) -> int:
@@ -68,33 +76,33 @@ def next_seq(conversation: Conversation) -> int:
 
 def read_up_to(user: User, conversation_id: int, seq: int) -> None:
     """Move the user's read mark on to *seq*, never back."""
-    place = (
+    participant = (
         Participant.of(user)
         .where(Participant.conversation == conversation_id, Participant.read_seq < seq)
         .first()
     )
-    if place is not None:
-        own_unread = count_own_after(place, seq) if place.own_unread else 0
-        place.read_seq, place.own_unread = seq, own_unread
-        place.save(only=[Participant.read_seq, Participant.own_unread])
+    if participant is not None:
+        participant.own_unread = count_own_after(participant, seq) if participant.own_unread else 0
+        participant.read_seq = seq
+        participant.save()
 
 
-def count_own_after(place: Participant, seq: int) -> int:
+def count_own_after(participant: Participant, seq: int) -> int:
     """How many of the user's own messages stand after *seq*, which do not count as unread."""
     return int(
         Message.select()
         .where(
-            Message.conversation == place.conversation_id,
-            Message.author == place.user_id,
+            Message.conversation == participant.conversation_id,
+            Message.author == participant.user_id,
             Message.seq > seq,
         )
         .count()
     )
 
 
-def mark_read(places: list[Participant]) -> None:
+def mark_read(participants: list[Participant]) -> None:
     Participant.update(read_seq=Participant.last_seq, own_unread=0).where(
-        Participant.id.in_([place.id for place in places])
+        Participant.id.in_([participant.id for participant in participants])
     ).execute()
 
 
@@ -106,8 +114,11 @@ def mark_all_read(user: User) -> None:
     ).execute()
 
 
-def mark_unread(place: Participant) -> None:
+def mark_unread(participants: list[Participant]) -> None:
     """Make all that others have said unread again."""
-    Participant.update(read_seq=0, own_unread=count_own_after(place, 0)).where(
-        Participant.id == place.id
+    own = Message.select(fn.COUNT(Message.id)).where(
+        Message.conversation == Participant.conversation, Message.author == Participant.user
+    )
+    Participant.update(read_seq=0, own_unread=own).where(
+        Participant.id.in_([participant.id for participant in participants])
     ).execute()

@@ -37,7 +37,7 @@ class Face:
         """Publish the function below as one that takes a file; it opens a transaction where it needs one."""
 
         def publish(function: F) -> F:
-            self.declare(self.forms, function, function.__name__, "own", anyone=False)
+            self.declare(self.forms, function, function.__name__, "none", anyone=False)
             return function
 
         return publish

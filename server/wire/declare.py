@@ -17,7 +17,7 @@ PARAM = re.compile(r"^:param (\w+): (.+(?:\n {4}.+)*)$", re.MULTILINE)
 NOT_GIVEN: tuple[Any, ...] = ("", b"", [], None)
 MOST_REST = 10
 
-Transaction = Literal["write", "read", "own"]
+Transaction = Literal["write", "read", "none"]
 
 
 class Giver(Protocol):
@@ -54,8 +54,8 @@ class Method:
     """All that is known of a published function, and the one way to call it.
 
     *transaction*: ``write`` and ``read`` run the function and the conversion of its answer in one
-    transaction, so that what cannot be sent is not stored; with ``own`` the function opens its own, because
-    it does slow work before.
+    transaction, so that what cannot be sent is not stored; with ``none`` the function needs none, or opens
+    its own after slow work.
     """
 
     def __init__(
@@ -86,14 +86,15 @@ class Method:
 
     def call(self, giver: Giver, values: Sequence[Any]) -> Any:
         """The answer, ready for the wire, to a call with these *values* in the declared order."""
-        given = [giver.give(kind) for kind in self.given]
-        arguments = self.bind(values)
-        return giver.transact(lambda: self.returns.dump(self.function(*given, **arguments)), self.transaction)
+        return self.run(giver, lambda: self.bind(values))
 
     def call_by_name(self, giver: Giver, values: dict[str, Any]) -> Any:
         """The same with values by the names of the parameters; other names are passed over."""
+        return self.run(giver, lambda: self.bind_names(values))
+
+    def run(self, giver: Giver, bind: Callable[[], dict[str, Any]]) -> Any:
         given = [giver.give(kind) for kind in self.given]
-        arguments = self.bind_names(values)
+        arguments = bind()
         return giver.transact(lambda: self.returns.dump(self.function(*given, **arguments)), self.transaction)
 
     def bind(self, values: Sequence[Any]) -> dict[str, Any]:

@@ -55,6 +55,11 @@ def load_text(value: Any) -> str:
         raise BadParams("the base64 text is not UTF-8") from None
 
 
+def load_string(value: Any) -> str:
+    """Text that travels as it is; clients write ids and flags as numbers too."""
+    return str(value) if type(value) is int else load_text(value)
+
+
 def load_int(value: Any) -> int:
     if type(value) is int:
         return value
@@ -117,7 +122,7 @@ def load_file(value: Any) -> File:
     return value
 
 
-STRING = Codec("string", load_text, str)
+STRING = Codec("string", load_string, str)
 BASE64 = Codec("base64", load_text, str.encode)
 INT = Codec("int", load_int, dump_int)
 NATURAL = Codec("int", load_natural, dump_int)

@@ -59,6 +59,9 @@ class Dispatcher(SimpleXMLRPCDispatcher):
             return self.fault(Fault(PARSE_ERROR, f"not an XML-RPC call: {error}"))
         except Fault as fault:
             return self.fault(fault)
+        except Exception:
+            log.exception("%s gave what cannot be written", self.called)
+            return self.fault(Fault(INTERNAL_ERROR, "internal error"))
 
     def answer_form(self, name: str, values: dict[str, Any]) -> bytes:
         """The response to a form, which brings its values by name."""
@@ -166,4 +169,4 @@ DECLARED: dict[str, Callable[..., Any]] = {
     "system.getCapabilities": Dispatcher.system_getCapabilities,
     "system.multicall": Dispatcher.system_multicall,
 }
-SYSTEM = {name: Method(function, name, "own", refuse_by_fault) for name, function in DECLARED.items()}
+SYSTEM = {name: Method(function, name, "none", refuse_by_fault) for name, function in DECLARED.items()}

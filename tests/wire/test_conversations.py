@@ -197,6 +197,21 @@ class TestInviting:
         assert carol.rpc.get_conversations()["list"][0]["invite_reason_text"] == b"She knows the way"
         assert "invite_reason_text" not in bob.rpc.get_conversation(conversation)
 
+    def test_the_reason_is_plain_and_of_limited_length(self, ann: Member, bob: Member, carol: Member) -> None:
+        """A reason is shown without BBCode, and one over 10,000 characters invites nobody."""
+        conversation = begin(ann, bob)
+        too_long = ann.rpc.invite_participant([carol.name], conversation, b"x" * 10_001)
+        assert (too_long["result"], ids(carol)) == (False, [])
+        ann.rpc.invite_participant([carol.name], conversation, b"[quote][url=javascript:x]go[/url]")
+        assert carol.rpc.get_conversation(conversation)["invite_reason_text"] == "[\u200bquote]go".encode()
+
+    def test_who_is_brought_back_is_told_why(self, ann: Member, bob: Member) -> None:
+        """The reason of a second invitation is shown to somebody who had hidden the conversation."""
+        conversation = begin(ann, bob)
+        bob.rpc.delete_conversation(conversation, 1)
+        ann.rpc.invite_participant([bob.name], conversation, b"Please look")
+        assert bob.rpc.get_conversation(conversation)["invite_reason_text"] == b"Please look"
+
     def test_one_unknown_name_and_nobody_is_added(self, ann: Member, bob: Member, carol: Member) -> None:
         """Where a name is unknown nobody is invited."""
         conversation = begin(ann, bob)

@@ -563,6 +563,15 @@ def test_a_known_address_still_gets_in(strict: Live) -> None:
     assert login(strict, name, "right", source="127.0.0.79").result["result"]
 
 
+def test_a_known_address_has_a_limit_too(strict: Live) -> None:
+    """At an address that is known to be the user's, guessing comes to an end as well."""
+    name = strict.member(password="right").name
+    assert login(strict, name, "right", source="127.0.0.80").result["result"]
+    for _ in range(2 * FAILURES):
+        login(strict, name, "wrong", source="127.0.0.80")
+    assert is_limited(login(strict, name, "right", source="127.0.0.80"))
+
+
 def test_the_limit_is_the_same_in_any_case(strict: Live) -> None:
     """Writing the name in another way gives no further attempts."""
     name = strict.member(password="right").name

@@ -14,7 +14,7 @@ from conftest import Live, Member
 from PIL import Image
 
 from models import Attachment, UploadGroup, User, database, now
-from server.actions import attachments
+from server.actions import accounts, housekeeping
 from server.files import Files
 
 BOUNDARY = "a-line-that-no-file-holds"
@@ -277,7 +277,7 @@ def test_an_avatar_is_shown_to_users_and_to_whoever_was_told_its_address(
 ) -> None:
     """A picture of a user has an address in the answers; without it a stranger gets a blank pixel."""
     with live.store(), database.atomic():
-        attachments.set_avatar(Files(live.folder / "live.files"), User.get_by_id(int(ann.id)), png())
+        accounts.set_avatar(Files(live.folder / "live.files"), User.get_by_id(int(ann.id)), png())
     plain = f"{live.address}/mobiquo/avatar.php?user_id={ann.id}"
     told = bob.rpc.get_user_info(ann.name)["icon_url"]
     pictures = [
@@ -301,7 +301,7 @@ def test_the_sweep_takes_what_was_never_sent(live: Live, ann: Member, bob: Membe
         yesterday = now() - datetime.timedelta(days=1, minutes=1)
         Attachment.update(uploaded_at=yesterday).where(Attachment.id == aged.id).execute()
         UploadGroup.update(started_at=yesterday).where(UploadGroup.id == aged.group_id).execute()
-        attachments.sweep(files)
+        housekeeping.sweep(files)
         assert Attachment.get_or_none(Attachment.id == aged.id) is None
         assert UploadGroup.get_or_none(UploadGroup.id == aged.group_id) is None
         assert Attachment.get_by_id(int(kept["attachment_id"])) is not None

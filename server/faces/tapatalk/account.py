@@ -102,7 +102,7 @@ class InboxStat(Result):
     subscribed_topic_unread_count: int
 
 
-@face.method(transaction="own", anyone=True)
+@face.method(transaction="none", anyone=True)
 def get_config() -> dict[str, Any]:
     """Say what this server offers; the first call of every client, open to all."""
     return {
@@ -117,7 +117,7 @@ def get_config() -> dict[str, Any]:
     }
 
 
-@face.method(transaction="own", anyone=True)
+@face.method(transaction="none", anyone=True)
 def login(
     visit: Visit, /, login_name: Text, password: Text, anonymous: bool = False, push: str = ""
 ) -> Login:
@@ -171,7 +171,7 @@ def greeting(visit: Visit, user: User) -> Any:
     }
 
 
-@face.method(anyone=True)
+@face.method(transaction="none", anyone=True)
 def logout_user(visit: Visit, /) -> Result:
     """End the session that this call comes with; a guest has nothing to end, and gets the same answer."""
     visit.log_out()

@@ -179,7 +179,7 @@ def invite_participant(
     """
     conversation = access.conversation(user, conversation_id)
     invited = access.users_named(user_name, visit.settings.max_recipients)
-    conversations.invite(user, conversation, invited, invite_reason_text)
+    conversations.invite(visit.settings, user, conversation, invited, invite_reason_text)
     return YES
 
 
@@ -236,7 +236,7 @@ def get_conversation(
         "participants": people,
         "list": [shown(user, conversation, row, render(row.body), files.get(row.id, [])) for row in rows],
     }
-    if rows and rows[-1].seq > conversation.place.read_seq:
+    if rows and rows[-1].seq > conversation.participant.read_seq:
         visit.afterwards(lambda: messages.read_up_to(user, conv_id, rows[-1].seq))
     return cast(Thread, answer)
 
@@ -261,7 +261,7 @@ def delete_conversation(user: User, visit: Visit, /, conv_id: Id, mode: int) -> 
     :param mode: 1 hides it until the next message, 2 leaves it for good
     """
     if mode == HIDE:
-        conversations.hide(access.conversation(user, conv_id).place)
+        conversations.hide(access.conversation(user, conv_id).participant)
     elif mode == LEAVE:
         conversations.leave(visit.files, access.to_leave(user, conv_id))
     else:
@@ -275,8 +275,7 @@ def mark_conversation_unread(user: User, /, conv_id: Ids) -> Result:
 
     :param conv_id: the conversation, or several with commas between them
     """
-    for place in access.places(user, conv_id):
-        messages.mark_unread(place)
+    messages.mark_unread(access.participants(user, conv_id))
     return YES
 
 
@@ -289,7 +288,7 @@ def mark_conversation_read(user: User, /, conv_id: Ids | None = None) -> Result:
     if conv_id is None:
         messages.mark_all_read(user)
     else:
-        messages.mark_read(access.places(user, conv_id))
+        messages.mark_read(access.participants(user, conv_id))
     return YES
 
 
@@ -304,7 +303,7 @@ def edit_conversation(
     :param open_invite: whether everyone in it may invite; without it that stays as it is
     """
     conversation = access.own_conversation(user, conv_id)
-    conversations.rename(visit.settings, conversation, subject, open_invite)
+    conversations.edit(visit.settings, conversation, subject, open_invite)
     return YES
 
 
@@ -378,14 +377,14 @@ def listed(user: User, row: Any, people: dict[int, Participant]) -> Listed:
         "delete_mode": BOTH_MODES,
     }
     if row.invite_reason:
-        item["invite_reason_text"] = row.invite_reason
+        item["invite_reason_text"] = text.plain(row.invite_reason)
     return item
 
 
 def thread(user: User, conversation: Conversation) -> Any:
     """What an opened conversation says of itself, without its people and messages."""
     starter = conversation.starter_id == user.id
-    reason = conversation.place.invite_reason
+    reason = conversation.participant.invite_reason
     return {
         **YES,
         "conv_id": conversation.id,
@@ -397,7 +396,7 @@ def thread(user: User, conversation: Conversation) -> Any:
         "is_closed": conversation.is_closed,
         "can_upload": access.may_reply(user, conversation),
         "delete_mode": BOTH_MODES,
-        **({"invite_reason_text": reason} if reason else {}),
+        **({"invite_reason_text": text.plain(reason)} if reason else {}),
     }
 
 
@@ -405,7 +404,7 @@ def shown(
     user: User, conversation: Conversation, row: Any, content: str, attachments: list[Attached]
 ) -> Shown:
     """A message; unread is what others wrote after the user's read mark as it was before this call."""
-    unread = row.author_id != user.id and row.seq > conversation.place.read_seq
+    unread = row.author_id != user.id and row.seq > conversation.participant.read_seq
     return {
         "msg_id": row.id,
         "msg_content": content,

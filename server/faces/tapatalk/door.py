@@ -69,7 +69,8 @@ def person(visit: Visit, user: User) -> Person:
     }
 
 
-def user_type(user: User) -> str:
+def user_type(user: Any) -> str:
+    """What sort of user it is, for a user or a row with these columns."""
     if user.disabled_at:
         return "banned"
     return "admin" if user.is_admin else "normal"
@@ -116,7 +117,7 @@ def participant(visit: Visit, row: Any, left: bool) -> Participant:
     return {
         "username": row.username,
         "user_id": row.id,
-        "user_type": "normal",
+        "user_type": user_type(row),
         "is_online": is_online(row.seen_at),
         "has_left": left,
         "icon_url": icon_url(visit, row.id, row.avatar),

@@ -30,7 +30,7 @@ class Dashboard(Result):
     list: list[Any]
 
 
-@face.method(transaction="own", anyone=True)
+@face.method(transaction="none", anyone=True)
 def get_forum(*ignored: Any) -> list[Any]:
     """List the public forums, of which this server has none; open to all.
 
@@ -39,7 +39,7 @@ def get_forum(*ignored: Any) -> list[Any]:
     return []
 
 
-@face.method(transaction="own")
+@face.method(transaction="none")
 def get_board_stat(user: User, /) -> BoardStat:
     """Count what is public here, which is nothing."""
     return {
@@ -52,13 +52,13 @@ def get_board_stat(user: User, /) -> BoardStat:
     }
 
 
-@face.method(transaction="own")
+@face.method(transaction="none")
 def get_smilies(user: User, /) -> Smilies:
     """List pictures for smilies, of which there are none."""
     return {**YES, "support": "0", "list": {}}
 
 
-@face.method(transaction="own")
+@face.method(transaction="none")
 def get_alert(user: User, /, *ignored: Any) -> Alerts:
     """List alerts, of which there are none.
 
@@ -67,7 +67,7 @@ def get_alert(user: User, /, *ignored: Any) -> Alerts:
     return {**YES, "total": 0, "items": []}
 
 
-@face.method(transaction="own")
+@face.method(transaction="none")
 def get_dashboard(user: User, /, *ignored: Any) -> Dashboard:
     """List news of public forums, of which there are none.
 
@@ -76,7 +76,7 @@ def get_dashboard(user: User, /, *ignored: Any) -> Dashboard:
     return {**YES, "list": []}
 
 
-@face.method(transaction="own")
+@face.method(transaction="none")
 def update_push_status(user: User, /, *ignored: Any) -> Result:
     """Take note of what to notify about; no notification is sent.
 
@@ -92,7 +92,7 @@ def not_offered(name: str, what: str) -> None:
     refused.__doc__ = (
         f"Refused always: {what.lower()} is not offered.\n\n:param ignored: whatever clients send here"
     )
-    face.method(name, transaction="own", anyone=True)(refused)
+    face.method(name, transaction="none", anyone=True)(refused)
 
 
 for name, what in {

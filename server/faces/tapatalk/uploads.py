@@ -38,7 +38,7 @@ def upload_attach(
     """Upload a file for a message that is sent later.
 
     :param attachment: the file; the field may also be called attachment[]
-    :param type: "pm", for a conversation, is the only kind there is
+    :param type: "pm", for a conversation; whatever else it says is taken for that
     :param message_id: the conversation that will be replied to, if there is one yet
     :param group_id: the group of earlier uploads for the same message, as they were answered
     :param forum_id: accepted because clients send it, and not used

@@ -13,7 +13,6 @@ from models import (
     Conversation,
     Participant,
     StoreError,
-    User,
     conversations_of,
     database,
     migrate,
@@ -93,8 +92,8 @@ def test_a_failure_is_told_in_words(store: Settings) -> None:
     with pytest.raises(OperationalError) as caught:
         database.execute_sql("SELECT * FROM no_such_table")
     assert trouble(caught.value) == "The store does not answer."
-    with pytest.raises(OperationalError) as caught, locked(store):
-        database.execute_sql("PRAGMA busy_timeout = 1")
+    database.execute_sql("PRAGMA busy_timeout = 1")
+    with locked(store), pytest.raises(OperationalError) as caught:
         transact(lambda: None, writes=True)
     assert trouble(caught.value) == "The store is busy."
 

@@ -125,7 +125,7 @@ def test_help(method: Method) -> None:
 
 def test_rest_is_taken_and_dropped() -> None:
     """A method that takes whatever clients send is given none of it."""
-    method = Method(loose, "loose", "own", refuse)
+    method = Method(loose, "loose", "none", refuse)
     assert method.call(Caller(), [1, "x", {}]) == 0
     assert len(method.signatures()) == 11
 
@@ -146,6 +146,6 @@ def test_documentation_has_to_fit() -> None:
         return a
 
     with pytest.raises(KeyError):
-        Method(silent, "silent", "own", refuse)
+        Method(silent, "silent", "none", refuse)
     with pytest.raises(TypeError, match="b"):
-        Method(talkative, "talkative", "own", refuse)
+        Method(talkative, "talkative", "none", refuse)

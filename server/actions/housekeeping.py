@@ -1,0 +1,35 @@
+"""Throwing away what has had its time."""
+
+import datetime
+
+from models import Attachment, Session, UploadGroup, now, stored_files, transact
+
+from ..files import Files
+from . import limits
+
+WAITING_LIFE = datetime.timedelta(days=1)
+
+
+def sweep(files: Files) -> None:
+    """Erase uploads that were not sent within a day, their groups, old sessions, and spent limits."""
+    orphans = transact(forget, writes=True)
+    files.erase(name for each in orphans for name in each.stored)
+    files.erase(unknown(files))
+
+
+def forget() -> list[Attachment]:
+    """Delete the rows that have had their time; the attachments among them, whose files are left."""
+    oldest = now() - WAITING_LIFE
+    waiting = Attachment.delete().where(Attachment.message.is_null(), Attachment.uploaded_at < oldest)
+    orphans = list(waiting.returning(Attachment).execute())
+    kept = Attachment.select(Attachment.group)
+    UploadGroup.delete().where(UploadGroup.started_at < oldest, UploadGroup.id.not_in(kept)).execute()
+    Session.delete().where(Session.used_at < now() - Session.LIFE).execute()
+    limits.forget_spent()
+    return orphans
+
+
+def unknown(files: Files) -> set[str]:
+    """Stored files older than a day that no row names: what a crash or a refusal has left behind."""
+    old = set(files.older_than(WAITING_LIFE.total_seconds()))
+    return old - {name for _, _, name in stored_files()} if old else old
