@@ -3,6 +3,7 @@
 from . import check
 from .allowances import Allowance, allowance_wait, use_allowance
 from .base import (
+    TROUBLES,
     StoreError,
     close_store,
     copy_store,
@@ -61,6 +62,7 @@ __all__ = [
     "IGNORING",
     "LEFT",
     "OPEN",
+    "TROUBLES",
     "UNREAD",
     "AccessToken",
     "Allowance",

@@ -19,13 +19,14 @@ class Allowance(Table):
 
 
 def _use() -> Any:
-    spent = Case(None, [(Allowance.until < slot("now"), slot("next"))], Allowance.until + slot("interval"))
+    unused = (Allowance.until < slot("now")) | (Allowance.until > slot("most"))
+    spent = Case(None, [(unused, slot("next"))], Allowance.until + slot("interval"))
     return (
         Allowance.insert({Allowance.key: slot("key"), Allowance.until: slot("next")})
         .on_conflict(
             conflict_target=[Allowance.key],
             update={Allowance.until: spent},
-            where=Allowance.until <= slot("latest"),
+            where=(Allowance.until <= slot("latest")) | (Allowance.until > slot("most")),
         )
         .returning(Allowance.key)
     )
@@ -42,11 +43,13 @@ _spent = Prepared(_until)
 def use_allowance(key: str, burst: int, interval: int) -> int:
     """Use up one of what *key* is allowed: 0, or the milliseconds to wait where nothing is left.
 
-    One statement decides and moves the moment on, so that two uses at once never pass as one.
+    One statement decides and moves the moment on, so that two uses at once never pass as one. What lies
+    further ahead than a whole burst was written under a clock that has been set back since.
     """
     moment = milliseconds(now())
     latest = moment + (burst - 1) * interval
-    if _used(key=key, now=moment, next=moment + interval, interval=interval, latest=latest):
+    values = {"now": moment, "next": moment + interval, "latest": latest, "most": moment + burst * interval}
+    if _used(key=key, interval=interval, **values):
         return 0
     return max(1, allowance_wait(key, burst, interval))
 
@@ -55,4 +58,5 @@ def allowance_wait(key: str, burst: int, interval: int) -> int:
     """The milliseconds after which *key* may be used again, 0 for at once."""
     spent = _spent.one(key=key)
     latest = milliseconds(now()) + (burst - 1) * interval
-    return max(0, milliseconds(spent.until) - latest) if spent else 0
+    ahead = milliseconds(spent.until) - latest if spent else 0
+    return ahead if 0 < ahead <= interval else 0

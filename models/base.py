@@ -16,6 +16,7 @@ from peewee import (
     IntegrityError,
     Model,
     NodeList,
+    OperationalError,
     PeeweeException,
     SqliteDatabase,
     Value,
@@ -182,6 +183,10 @@ def trouble(error: BaseException) -> str:
     return "The store does not answer."
 
 
+# What an engine's driver raises where it cannot go on; peewee wraps only what comes before the first row.
+TROUBLES = (OperationalError, sqlite3.OperationalError)
+
+
 class StoreError(Exception):
     """The store cannot be opened as it is; the text says why in one sentence."""
 
@@ -225,7 +230,7 @@ def sqlite_options(durability: str) -> dict[str, Any]:
 def store_path(url: str) -> Path | None:
     """The file of an embedded store, None for a database server."""
     prefix = "sqlite:///"
-    return Path(url.removeprefix(prefix)) if url.startswith(prefix) else None
+    return Path(url.removeprefix(prefix).partition("?")[0]) if url.startswith(prefix) else None
 
 
 def copy_store(target: Path) -> None:

@@ -10,11 +10,19 @@ from peewee import BooleanField, CharField, Check, ForeignKeyField
 from .base import MomentField, Prepared, Table, now, slot
 from .cleaning import CleanName, clean
 
+LONGEST_GIVEN = 512
+# No name has this key, because no text in the store has this character.
+NOBODY = "\uffff"
 ONLINE = datetime.timedelta(minutes=5)
 
 
 def name_key(name: str) -> str:
-    """The form in which user names are compared: without regard to case, after Unicode NFKC."""
+    """The form in which user names are compared: without regard to case, after Unicode NFKC.
+
+    What is far longer than any name is nobody's; to normalise it could take minutes.
+    """
+    if len(name) > LONGEST_GIVEN:
+        return NOBODY
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", clean(name).strip()).casefold())
 
 
@@ -69,7 +77,12 @@ class User(Table):
     @classmethod
     def named(cls, names: list[str]) -> Any:
         """The users with one of these *names*, found in any case."""
-        return cls.select().where(cls.username_key.in_([name_key(name) for name in names]))
+        return cls.with_keys([name_key(name) for name in names])
+
+    @classmethod
+    def with_keys(cls, keys: list[str]) -> Any:
+        """The users whose names have these keys."""
+        return cls.select().where(cls.username_key.in_(keys))
 
     @classmethod
     def beginning_with(cls, key: str) -> Any:

@@ -1,6 +1,7 @@
 """The command line: `switchboard` and `python -m server` are the same program."""
 
 import dataclasses
+import os
 import secrets
 import sys
 from collections.abc import Callable, Iterator
@@ -76,14 +77,22 @@ store_options = settings_options("database", "files")
 
 
 @contextmanager
-def opened(settings: Settings) -> Iterator[Files]:
-    """The store, brought up to date where it is embedded, and its files."""
+def opened(settings: Settings, creates: bool = False) -> Iterator[Files]:
+    """The store, brought up to date where it is embedded, and its files; a new one only if it *creates*."""
     with reported():
+        if not creates:
+            must_exist(settings)
         prepare(settings)
         try:
             yield Files(settings.files_folder)
         finally:
             close_store()
+
+
+def must_exist(settings: Settings) -> None:
+    path = store_path(settings.database)
+    if path is not None and not path.exists():
+        raise StoreError(f"There is no store at {path}.")
 
 
 @contextmanager
@@ -95,6 +104,8 @@ def reported() -> Iterator[None]:
         raise click.ClickException(str(error)) from error
     except PeeweeException as error:
         raise click.ClickException(f"{trouble(error)} ({error})") from error
+    except OSError as error:
+        raise click.ClickException(f"{error.filename or 'The disk'}: {error.strerror}.") from error
 
 
 def prepare(settings: Settings, migrating: bool = False) -> list[str]:
@@ -105,9 +116,6 @@ def prepare(settings: Settings, migrating: bool = False) -> list[str]:
     path = store_path(settings.database)
     if path is not None and not path.parent.is_dir():
         raise StoreError(f"The folder {path.parent} of the store does not exist.")
-    if path is not None and not path.exists():
-        # The store holds what people say to each other in private.
-        path.touch(mode=0o600)
     open_store(settings.database, settings.durability)
     steps = pending_migrations()
     if steps and path is None and not migrating:
@@ -121,6 +129,8 @@ def prepare(settings: Settings, migrating: bool = False) -> list[str]:
 @click.version_option(__version__, prog_name="switchboard")
 def main() -> None:
     """One self-hosted inbox for a gaming community: the forum app, the phone in the game, the website."""
+    # What is written here is what people say to each other in private.
+    os.umask(0o077)
 
 
 @main.command()
@@ -139,11 +149,13 @@ def serve(with_demo: bool, **values: Any) -> None:
 
     settings = Settings(**values)
     with reported():
-        settings = dataclasses.replace(settings, port=serving.free_port(settings.host, settings.port))
-    with opened(settings) as files:
+        host, port = serving.free_address(settings.host, settings.port)
+    settings = dataclasses.replace(settings, host=host, port=port)
+    with opened(settings, creates=True) as files:
         cast = demo.fill(settings, files) if with_demo else None
     click.echo(serving.greeting(settings, cast))
-    serving.serve(settings, click.echo)
+    with backups.shared_use(store_path(settings.database)):
+        serving.serve(settings, click.echo)
 
 
 @main.command(name="migrate")
@@ -161,9 +173,7 @@ def check_command(**values: Any) -> None:
     """Verify every invariant of the store, changing nothing; each fault is told by id."""
     settings = Settings(**values)
     with reported():
-        path = store_path(settings.database)
-        if path is not None and not path.exists():
-            raise StoreError(f"There is no store at {path}.")
+        must_exist(settings)
         open_store(settings.database)
         if steps := pending_migrations():
             raise StoreError(f"The store lacks the step {steps[0]}. Please run: switchboard migrate")
@@ -250,7 +260,7 @@ def user_add(
 ) -> None:
     """Make a user; without a password given or typed, a random one is made and printed."""
     password, is_made = new_password(password_stdin)
-    with opened(Settings(**values)) as files, database.atomic():
+    with opened(Settings(**values), creates=True) as files, database.atomic():
         made = accounts.add_user(
             Passwords(1), name, password, display_name or "", number, identifier, email or ""
         )
@@ -384,7 +394,7 @@ def token_list(name: str, **values: Any) -> None:
 
 
 @token.command(name="revoke")
-@click.argument("token_id", metavar="ID", type=int)
+@click.argument("token_id", metavar="ID", type=click.IntRange(1, 2**31 - 1))
 @store_options
 def token_revoke(token_id: int, **values: Any) -> None:
     """Make an access token worthless."""
@@ -402,7 +412,7 @@ def key() -> None:
 @store_options
 def key_add(label: str, **values: Any) -> None:
     """Make a server key and print it, alone and for the only time."""
-    with opened(Settings(**values)), database.atomic():
+    with opened(Settings(**values), creates=True), database.atomic():
         secret = accounts.add_key(label)
     click.echo(secret)
 
@@ -417,7 +427,7 @@ def key_list(**values: Any) -> None:
 
 
 @key.command(name="revoke")
-@click.argument("key_id", metavar="ID", type=int)
+@click.argument("key_id", metavar="ID", type=click.IntRange(1, 2**31 - 1))
 @store_options
 def key_revoke(key_id: int, **values: Any) -> None:
     """Make a server key worthless."""

@@ -101,9 +101,9 @@ class App:
         endpoint = verbs.get("GET" if verb == "HEAD" else verb)
         return endpoint or (lambda visit: not_this_verb(verbs))
 
-    def body_limit(self, path: str) -> int:
-        """The largest body that is read at this *path*."""
-        if path == "/mobiquo/upload.php":
+    def body_limit(self, path: str, has_credential: bool) -> int:
+        """The largest body that is read at this *path*; a file only from somebody who says who he is."""
+        if path == "/mobiquo/upload.php" and has_credential:
             return self.settings.max_upload + MULTIPART_ROOM
         return self.settings.max_request
 
@@ -141,8 +141,8 @@ class App:
         assert match is not None
         with storage():
             attachment = access.attachment(visit.actor(), int(match[1]))
-        small = match[2] is not None and attachment.thumbnail
-        data = self.files.read(attachment.thumbnail if small else attachment.file)
+            small = match[2] is not None and attachment.thumbnail
+            data = self.files.read(attachment.thumbnail if small else attachment.file)
         if data is None:
             raise Unavailable("The file cannot be read at this moment.")
         kind = pictures.kind_of(attachment.extension)

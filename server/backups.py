@@ -1,5 +1,6 @@
 """Backups of an embedded store: one file with the store and its attachments, verified after writing."""
 
+import fcntl
 import os
 import shutil
 import tarfile
@@ -7,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from models import (
     check,
@@ -135,7 +137,7 @@ def restore(archive: Path, path: Path, folder: Path, force: bool) -> None:
     """
     if path.exists() and not force:
         raise BadBackup(f"{path} is there already; --force replaces it.")
-    with reported(), ExitStack() as workplaces:
+    with reported(), sole_use(path), ExitStack() as workplaces:
         beside_store = workplaces.enter_context(workplace_beside(path))
         beside_files = workplaces.enter_context(workplace_beside(folder))
         verify(archive, beside_store / "new")
@@ -147,6 +149,33 @@ def restore(archive: Path, path: Path, folder: Path, force: bool) -> None:
                 os.replace(log, beside_store / f"old{ending}")
         os.replace(beside_store / "new" / STORE, path)
         sync(path.absolute().parent)
+
+
+@contextmanager
+def sole_use(path: Path) -> Iterator[None]:
+    """The embedded store at *path* for nobody else, which a server that serves it does not grant."""
+    with lock_file(path) as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BadBackup(f"{path} is being served; please stop the server first.") from None
+        yield
+
+
+@contextmanager
+def shared_use(path: Path | None) -> Iterator[None]:
+    """The embedded store at *path*, for as long as it is served, by however many."""
+    if path is None:
+        yield
+        return
+    with lock_file(path) as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        yield
+
+
+def lock_file(path: Path) -> BinaryIO:
+    """The file whose lock stands for the use of a store; SQLite's own locks come and go."""
+    return path.with_name(f"{path.name}.lock").open("ab")
 
 
 @contextmanager

@@ -9,22 +9,27 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from io import BytesIO
 from typing import Any
 from urllib.parse import unquote_to_bytes
+
+from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]
 
 from .actions import housekeeping
 from .app import App, log_request
 from .config import Settings
 from .passwords import slots_for
-from .visits import new_id
+from .visits import COOKIE, new_id
 
 log = logging.getLogger(__name__)
 
-BODY_SECONDS = 30
+# How long a body may take: this, and a second for each so many bytes of it.
+BODY_SECONDS, SLOWEST = 30, 32 * 1024
+# What all the bodies that are being read or answered may take together.
+MOST_IN_MEMORY = 64 * 1024 * 1024
 DAY = 24 * 3600.0
 
 Answer = tuple[int, list[tuple[str, str]], bytes]
@@ -44,6 +49,7 @@ class Gate:
     def __init__(self, app: App, threads: int) -> None:
         self.app = app
         self.pool = ThreadPoolExecutor(threads, thread_name_prefix="call")
+        self.in_memory = 0
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.tasks = [loop.create_task(self.sweep_daily()), loop.create_task(end_with(os.getppid()))]
@@ -54,17 +60,32 @@ class Gate:
         self.pool.shutdown(wait=True)
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
+        limit = self.app.body_limit(scope.path, has_credential(scope.headers))
+        length = int(scope.headers.get("content-length") or 0)
         try:
-            body = await read_in_time(scope, protocol, self.app.body_limit(scope.path))
+            with self.room_for(length or limit, limit):
+                body = await read_in_time(protocol, length, limit)
+                loop = asyncio.get_running_loop()
+                answer = await loop.run_in_executor(self.pool, call, self.app, environ_of(scope, body))
         except BodyRefused as error:
-            log_request(new_id(), "-", scope.method, scope.path, error.status, "unread")
-            headers = [("content-type", "text/plain"), ("connection", "close")]
-            protocol.response_str(error.status, headers, f"{error}\n")
+            answer = refused(scope, error)
+        except ProtocolClosed:
+            # The client went away before its body was whole, so nothing is done and nobody is there to tell.
             return
-        environ = environ_of(scope, body)
-        loop = asyncio.get_running_loop()
-        status, headers, answer = await loop.run_in_executor(self.pool, call, self.app, environ)
-        protocol.response_bytes(status, headers, answer)
+        protocol.response_bytes(*answer)
+
+    @contextmanager
+    def room_for(self, size: int, limit: int) -> Iterator[None]:
+        """Memory for a body of this size, while it is read and answered."""
+        if size > limit:
+            raise BodyRefused(413, f"The body is larger than {limit} bytes.")
+        if self.in_memory + size > MOST_IN_MEMORY:
+            raise BodyRefused(503, "The server has too much to read at this moment. Please try again.")
+        self.in_memory += size
+        try:
+            yield
+        finally:
+            self.in_memory -= size
 
     async def sweep_daily(self) -> None:
         """Throw away at the start and then once a day what nobody needs any more."""
@@ -84,29 +105,37 @@ async def end_with(parent: int) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-async def read_in_time(scope: Any, protocol: Any, limit: int) -> bytes:
+async def read_in_time(protocol: Any, length: int, limit: int) -> bytes:
+    """All of the body; one that tells its length has all of it, or the client has gone away."""
     try:
-        async with asyncio.timeout(BODY_SECONDS):
-            return await read_body(scope, protocol, limit)
+        async with asyncio.timeout(BODY_SECONDS + (length or limit) / SLOWEST):
+            return await (protocol() if length else read_chunked(protocol, limit))
     except TimeoutError:
         raise BodyRefused(408, "The body came too slowly.") from None
 
 
-async def read_body(scope: Any, protocol: Any, limit: int) -> bytes:
-    """All of the body; refused as soon as it is known to be larger than *limit*."""
-    length = int(scope.headers.get("content-length") or 0)
+async def read_chunked(protocol: Any, limit: int) -> bytes:
+    """A body that does not tell its length, given up as soon as it is larger than *limit*."""
     chunks, size = [], 0
-    if length <= limit:
-        async for chunk in protocol:
-            chunks.append(chunk)
-            size += len(chunk)
-            if size > limit:
-                break
-    if max(length, size) > limit:
-        raise BodyRefused(413, f"The body is larger than {limit} bytes.")
-    if size < length:
-        raise BodyRefused(400, "The body is shorter than it says.")
+    async for chunk in protocol:
+        size += len(chunk)
+        if size > limit:
+            raise BodyRefused(413, f"The body is larger than {limit} bytes.")
+        chunks.append(chunk)
     return b"".join(chunks)
+
+
+def has_credential(headers: Any) -> bool:
+    """Whether the request says who makes it, truly or not."""
+    named = "authorization" in headers or "x-api-key" in headers
+    return named or COOKIE in (headers.get("cookie") or "")
+
+
+def refused(scope: Any, error: BodyRefused) -> Answer:
+    """The answer to a request whose body is not taken, after its line in the log."""
+    log_request(new_id(), "-", scope.method, scope.path, error.status, "unread")
+    headers = [("content-type", "text/plain"), ("connection", "close")]
+    return error.status, headers, f"{error}\n".encode()
 
 
 def environ_of(scope: Any, body: bytes) -> dict[str, Any]:
@@ -117,7 +146,7 @@ def environ_of(scope: Any, body: bytes) -> dict[str, Any]:
         "REQUEST_METHOD": scope.method,
         "SCRIPT_NAME": "",
         "PATH_INFO": unquote_to_bytes(scope.path).decode("latin-1"),
-        "QUERY_STRING": scope.query_string,
+        "QUERY_STRING": scope.query_string.encode().decode("latin-1"),
         "SERVER_NAME": host,
         "SERVER_PORT": port,
         "SERVER_PROTOCOL": f"HTTP/{scope.http_version}",
@@ -155,8 +184,13 @@ def call(app: App, environ: dict[str, Any]) -> Answer:
     def start_response(status: str, headers: list[tuple[str, str]], *_: Any) -> Any:
         head[:] = [int(status[:3]), headers]
 
-    with closing(app(environ, start_response)) as chunks:
-        return head[0], head[1], b"".join(chunks)
+    try:
+        with closing(app(environ, start_response)) as chunks:
+            body = b"".join(chunks)
+            return head[0], head[1], body
+    except Exception:
+        log.exception("a request failed outside of every door")
+        return 500, [("content-type", "text/plain")], b"internal error\n"
 
 
 def open_gate() -> Gate:

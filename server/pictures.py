@@ -30,7 +30,7 @@ BLANK = bytes.fromhex(
 # What a phone takes; decoding a WebP of this size takes a quarter of a gigabyte for a moment.
 MOST_PIXELS = 16_000_000
 # A progressive JPEG has about ten scans. Each costs a pass over all pixels, and 2 MiB hold thirty thousand.
-MOST_SCANS = 64
+MOST_SCANS = 20
 MOST_NAME_CHARACTERS = 120
 
 _FORMATS = ("PNG", "JPEG", "GIF", "WEBP")

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 
 from granian import Granian
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
@@ -21,6 +21,7 @@ from .demo import Cast
 from .errors import Unavailable
 
 STOP_SECONDS = 8
+BACKLOG = 4096
 HEADER_MILLISECONDS = 10_000
 LOOPBACK = ("127.", "::1", "localhost")
 
@@ -37,7 +38,10 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
         port=settings.port,
         interface=Interfaces.RSGI,
         workers=settings.workers,
+        http=HTTPModes.http1,
         websockets=False,
+        backlog=BACKLOG,
+        respawn_failed_workers=True,
         http1_settings=HTTP1Settings(header_read_timeout=HEADER_MILLISECONDS),
         workers_kill_timeout=STOP_SECONDS,
         log_level=LogLevels.warning,
@@ -116,23 +120,24 @@ def answers(settings: Settings) -> bool:
         connection.close()
 
 
-def free_port(host: str, port: int) -> int:
-    """The *port*, or a free one for 0, after making sure that nobody listens there.
+def free_address(host: str, port: int) -> tuple[str, int]:
+    """The address that *host* stands for and the *port*, or a free one for 0, where nobody listens yet.
 
     The workers share their address by SO_REUSEPORT, with which a second server would start without a word
     and take half of the calls.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-            return int(probe.getsockname()[1])
-        except (OSError, OverflowError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            raise Unavailable(
-                f"Cannot listen at {host}, port {port}: {reason}. Another --port or --host may do."
-            ) from error
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            host, port = probe.getsockname()[:2]
+            return host, port
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise Unavailable(
+            f"Cannot listen at {host}, port {port}: {reason}. Another --port or --host may do."
+        ) from error
 
 
 def is_loopback(host: str) -> bool:

@@ -12,11 +12,21 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from peewee import OperationalError
 from werkzeug.http import parse_cookie
 from werkzeug.wrappers import Request
 
-from models import Session, User, database, digest_of, now, session_owner, token_owner, transact, trouble
+from models import (
+    TROUBLES,
+    Session,
+    User,
+    database,
+    digest_of,
+    now,
+    session_owner,
+    token_owner,
+    transact,
+    trouble,
+)
 
 from .actions import accounts
 from .config import Settings
@@ -55,7 +65,6 @@ class Visit:
         self.request = request
         self.settings, self.files, self.passwords = house.settings, house.files, house.passwords
         self.address = accounts.network(request.remote_addr or "")
-        self.session_id: int | None = None
         self.cookie: str | None = None
         self.id = new_id()
         self.called, self.outcome = request.path, ""
@@ -114,8 +123,7 @@ class Visit:
         header = self.request.headers.get("Authorization", "") or self.request.headers.get("X-API-Key", "")
         if header:
             return self.by_header(header), False
-        value = parse_cookie(self.request.headers.get("Cookie", "")).get(COOKIE, "").strip()
-        return self.by_session(value) if value else (None, False)
+        return self.by_session(self.session_cookie) if self.session_cookie else (None, False)
 
     def by_header(self, header: str) -> User | None:
         scheme, _, rest = header.strip().partition(" ")
@@ -139,7 +147,6 @@ class Visit:
         if row is None or row.used_at < now() - Session.LIFE:
             return None, False
         self.refuse_forgery()
-        self.session_id = row.session_id
         if row.used_at < now() - SESSION_TOUCH or row.address != self.address:
             touch = Session.update(used_at=now(), address=self.address).where(Session.id == row.session_id)
             quietly(touch.execute)
@@ -147,17 +154,20 @@ class Visit:
 
     def log_in(self, user: User, anonymous: bool) -> None:
         """From here on this visit is the *user*'s, with a session of its own."""
-        session, self.cookie = accounts.begin_session(user, self.address, anonymous)
-        self.session_id = session.id
+        self.cookie = accounts.begin_session(user, self.address, anonymous)
         self.identity = user
         if not anonymous:
             self.see(user)
 
     def log_out(self) -> None:
-        """End the session that came with the request, if one did."""
-        if self.user is not None and self.session_id is not None:
-            accounts.end_session(self.session_id)
-        self.cookie, self.session_id, self.identity = "", None, None
+        """End the session whose cookie came with the request, if one did."""
+        self.refuse_forgery()
+        accounts.end_session(self.session_cookie)
+        self.cookie, self.identity = "", None
+
+    @property
+    def session_cookie(self) -> str:
+        return parse_cookie(self.request.headers.get("Cookie", "")).get(COOKIE, "").strip()
 
     def refuse_forgery(self) -> None:
         """Refuse a call that another site's page has its visitor's browser send along with the cookie.
@@ -211,13 +221,13 @@ def storage() -> Iterator[None]:
     """Where the store or the disk fails, a refusal that says why; nothing is half done then."""
     try:
         yield
-    except OperationalError as error:
+    except TROUBLES as error:
         log.warning("the store failed: %s", error)
         raise Unavailable(f"{trouble(error)} Please try again later.") from error
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise Unavailable("The storage is full. Please try again later.") from error
+        log.warning("the files failed: %s", error)
+        what = "is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "does not answer"
+        raise Unavailable(f"The storage {what}. Please try again later.") from error
 
 
 def new_id() -> str:
@@ -234,5 +244,5 @@ def quietly(write: Callable[[], Any]) -> None:
     """Do a write that no answer depends on; where the store cannot take it, reading goes on."""
     try:
         write()
-    except OperationalError as error:
+    except TROUBLES as error:
         log.warning("not noted: %s", error)

@@ -25,6 +25,7 @@ MAY_IMPORT = {
         "server.files",
         "server.passwords",
         "server.pictures",
+        "server.text",
     },
     "server.visits": {
         "models",

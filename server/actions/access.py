@@ -10,12 +10,14 @@ from models import (
     Participant,
     UploadGroup,
     User,
+    clean,
     name_key,
 )
 
 from ..errors import BadInput, NotAllowed, NotFound
 
 MOST_IDS = 500
+LONGEST_TOLD = 64
 
 
 def conversation(user: User, conversation_id: int) -> Conversation:
@@ -85,10 +87,10 @@ def may_invite(user: User, conversation: Conversation) -> bool:
 
 def users_named(names: list[str], most: int) -> list[User]:
     """The users with these names, each once, in the order in which they are named."""
-    given = {name_key(name.strip()): name.strip() for name in names if name.strip()}
+    given = {name_key(name): clean(name[:LONGEST_TOLD]).strip() for name in names if name.strip()}
     if len(given) > most:
         raise BadInput(f"At most {most} people can be named at once.")
-    found = {user.username_key: user for user in User.named(list(given))}
+    found = {user.username_key: user for user in User.with_keys(list(given))}
     unknown = [name for key, name in given.items() if key not in found]
     if unknown:
         raise NotFound(f"The following recipients could not be found: {', '.join(unknown)}")

@@ -2,6 +2,7 @@
 
 import ipaddress
 import secrets
+import unicodedata
 
 from peewee import IntegrityError
 
@@ -27,6 +28,8 @@ from ..passwords import Passwords
 from . import limits
 
 LONGEST_NAME = 64
+# Controls, signs without a width, ends of lines: with them one name could look like another.
+UNSEEN = {"Cc", "Cf", "Zl", "Zp"}
 
 
 def identify(settings: Settings, passwords: Passwords, name: str, password: str, address: str) -> User | None:
@@ -81,14 +84,15 @@ def has_session_at(user: User | None, address: str) -> bool:
     return Session.select().where(Session.user == user, Session.address == address).exists()
 
 
-def begin_session(user: User, address: str, anonymous: bool) -> tuple[Session, str]:
-    """A new session of *user* and its secret, which nobody can learn again."""
+def begin_session(user: User, address: str, anonymous: bool) -> str:
+    """Begin a session of *user*; its secret, which nobody can learn again."""
     secret = new_secret()
-    return Session.create(user=user, digest=digest_of(secret), address=address, anonymous=anonymous), secret
+    Session.create(user=user, digest=digest_of(secret), address=address, anonymous=anonymous)
+    return secret
 
 
-def end_session(session_id: int) -> None:
-    Session.delete().where(Session.id == session_id).execute()
+def end_session(secret: str) -> None:
+    Session.delete().where(Session.digest == digest_of(secret)).execute()
 
 
 def new_secret() -> str:
@@ -107,8 +111,8 @@ def add_user(
 ) -> User:
     """Make a user; without a password only tokens and a game server speak for him."""
     name = clean(name).strip()
-    if not name or len(name) > LONGEST_NAME:
-        raise BadInput(f"A user name has 1 to {LONGEST_NAME} characters.")
+    if not name or len(name) > LONGEST_NAME or any(unicodedata.category(c) in UNSEEN for c in name):
+        raise BadInput(f"A user name has 1 to {LONGEST_NAME} characters, all of which can be seen.")
     user = User(username=name, username_key=name_key(name), display_name=display_name or name, email=email)
     user.password = passwords.hash(password) if password else None
     set_number(user, number)

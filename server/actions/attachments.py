@@ -9,7 +9,7 @@ from .. import pictures
 from ..config import Settings
 from ..errors import BadInput
 from ..files import Files
-from . import access
+from . import access, limits
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,9 @@ class Stored:
     thumbnail: str
 
 
-def check_target(user: User, conversation_id: int | None, group_key: str) -> None:
-    """Refuse before anything is stored what could not be sent later."""
+def admit(settings: Settings, user: User, conversation_id: int | None, group_key: str) -> None:
+    """Refuse before anything is stored what comes too often or could not be sent later."""
+    limits.upload(settings, user)
     if conversation_id:
         access.conversation(user, conversation_id)
     if group_key:

@@ -15,6 +15,7 @@ from models import (
     database,
 )
 
+from .. import text
 from ..config import Settings
 from ..errors import BadInput, Conflict, NotAllowed
 from ..files import Files
@@ -46,7 +47,7 @@ def start(
 
 
 def check_subject(settings: Settings, subject: str) -> None:
-    if not subject.strip():
+    if text.is_blank(subject):
         raise BadInput("Please enter a subject.")
     if len(subject.strip()) > settings.max_subject:
         raise BadInput(f"A subject may have at most {settings.max_subject} characters.")

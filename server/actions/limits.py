@@ -22,6 +22,11 @@ def message(settings: Settings, user: User) -> None:
     take(settings, f"message {user.id}", "messages", burst, interval)
 
 
+def upload(settings: Settings, user: User) -> None:
+    burst, interval = settings.message_burst, settings.message_interval
+    take(settings, f"upload {user.id}", "uploads", burst, interval)
+
+
 def conversation(settings: Settings, user: User) -> None:
     burst, interval = settings.conversation_burst, settings.conversation_interval
     take(settings, f"conversation {user.id}", "new conversations", burst, interval)

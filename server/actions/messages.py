@@ -12,6 +12,7 @@ from models import (
     User,
 )
 
+from .. import text
 from ..config import Settings
 from ..errors import BadInput, Conflict, NotAllowed
 from . import access, limits
@@ -29,7 +30,7 @@ def reply(
 
 
 def check_body(settings: Settings, body: str, uploads: list[Attachment]) -> None:
-    if not body.strip():
+    if text.is_blank(body):
         raise BadInput("Please enter a message.")
     if len(body) > settings.max_body:
         raise BadInput(f"A message may have at most {settings.max_body} characters.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from lxml import etree
 
@@ -33,7 +34,7 @@ from .writing import (
     trim,
 )
 
-__all__ = ["html", "plain", "preview", "quote", "subset"]
+__all__ = ["html", "is_blank", "plain", "preview", "quote", "subset"]
 
 ELLIPSIS = "…"
 
@@ -64,6 +65,11 @@ def _shown(text: str, rules: Rules, reserved: re.Pattern[str] = KEPT_TAG) -> str
 def plain(text: str) -> str:
     """The text without its BBCode, trimmed."""
     return _shown(text, PLAIN)
+
+
+def is_blank(text: str) -> bool:
+    """Whether there is nothing to see of the text once its tags are gone."""
+    return all(c.isspace() or unicodedata.category(c) == "Cf" for c in plain(text))
 
 
 def preview(text: str, limit: int = 200) -> str:

@@ -8,7 +8,7 @@ trim       nothing blank at either end
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, TypeAlias
 
@@ -99,12 +99,28 @@ def space(writer: Writer, element: Element) -> None:
 
 
 def words(element: Element) -> str:
-    """The text of an element without any tags."""
-    writer = Writer({})
-    writer.write(element.children)
-    return "".join(piece.content for piece in writer.pieces)
+    """The text of an element without any tags, up to what would be too long for an address."""
+    found: list[str] = []
+    work = 0
+    for text in texts_in(element):
+        found.append(text)
+        # An element without text costs a step too, or nested ones would be walked through again and again.
+        work += len(text) or 1
+        if work > LONGEST_ADDRESS:
+            break
+    return "".join(found)
 
 
+def texts_in(element: Element) -> Iterator[str]:
+    for child in element.children:
+        if isinstance(child, str):
+            yield child
+        else:
+            yield ""
+            yield from texts_in(child)
+
+
+LONGEST_ADDRESS = 2048
 NOT_IN_ADDRESS = re.compile(r"[^\S ]|[\x00-\x1f\x7f-\x9f]")
 ADDRESS = re.compile(r"https?://[^\s/\\?#]|mailto:\S|[\w-]++(?:\.[\w-]++)++(?=[/?#]|\Z)", re.IGNORECASE)
 ENCODED = str.maketrans({" ": "%20", '"': "%22", "'": "%27", "[": "%5B", "]": "%5D"})
@@ -115,7 +131,7 @@ HARMLESS = str.maketrans({"[": "(", "]": ")"} | dict.fromkeys(BREAKS, " "))
 def _address(value: str) -> str | None:
     """Where a link may lead: to a web page, a host without a scheme, or a mail address."""
     value = value.strip(BLANK)
-    if NOT_IN_ADDRESS.search(value) or not ADDRESS.match(value):
+    if len(value) > LONGEST_ADDRESS or NOT_IN_ADDRESS.search(value) or not ADDRESS.match(value):
         return None
     return value.translate(ENCODED)
 
@@ -177,7 +193,8 @@ def as_written(writer: Writer, element: Element) -> None:
 
 
 def all_as_written(writer: Writer, element: Element) -> None:
-    writer.pieces.append(Kept(element.opening.written + words(element) + element.closing.written))
+    verbatim = "".join(texts_in(element))
+    writer.pieces.append(Kept(element.opening.written + verbatim + element.closing.written))
 
 
 KEPT_TAG = re.compile(r"\[(?=/?(?:url|quote|img))", re.IGNORECASE)

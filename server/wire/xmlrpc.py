@@ -1,6 +1,7 @@
 """XML-RPC: one request body in, one response body out; the system methods; the numbers of the faults."""
 
 import logging
+import time
 from collections.abc import Callable
 from typing import Any
 from xmlrpc.client import Fault
@@ -15,6 +16,7 @@ log = logging.getLogger(__name__)
 
 PARSE_ERROR, NO_SUCH_METHOD, BAD_PARAMS, INTERNAL_ERROR = -32700, -32601, -32602, -32603
 MOST_CALLS = 50
+MOST_SECONDS = 10
 
 CAPABILITIES = {
     "xmlrpc": ("http://www.xmlrpc.com/spec", 1),
@@ -137,16 +139,19 @@ class Dispatcher(SimpleXMLRPCDispatcher):
         """Make several calls in one request, each a transaction of its own.
 
         Each is answered by an array that holds its result, or by the struct of its fault. At most 50 calls,
-        none of them system.multicall.
+        none of them system.multicall; after ten seconds no further one is begun.
 
         :param call_list: structs of methodName (string) and params (array)
         """
         if len(call_list) > MOST_CALLS:
             raise BadParams(f"call_list: more than {MOST_CALLS} calls")
-        return [self.call_one(call) for call in call_list]
+        deadline = time.monotonic() + MOST_SECONDS
+        return [self.call_one(call, deadline) for call in call_list]
 
-    def call_one(self, call: Any) -> Any:
+    def call_one(self, call: Any, deadline: float) -> Any:
         try:
+            if time.monotonic() > deadline:
+                raise Fault(Unavailable.code, f"the calls before took more than {MOST_SECONDS} seconds")
             name, params = self.parts(call)
             return [self._dispatch(name, params)]
         except Fault as fault:

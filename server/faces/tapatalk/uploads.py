@@ -43,7 +43,7 @@ def upload_attach(
     :param group_id: the group of earlier uploads for the same message, as they were answered
     :param forum_id: accepted because clients send it, and not used
     """
-    attachments.check_target(user, message_id, group_id)
+    attachments.admit(visit.settings, user, message_id, group_id)
     stored = attachments.store(visit.settings, visit.files, attachment.name, attachment.data)
     uploaded = visit.transact(lambda: attachments.add(visit.settings, user, stored, group_id), "write")
     return {
