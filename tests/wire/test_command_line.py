@@ -9,6 +9,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -690,6 +691,70 @@ def test_an_older_store_is_migrated_by_itself(tmp_path: Path) -> None:
     [copy] = [path for path in tmp_path.iterdir() if path.name.startswith("live.db.before-")]
     with closing(sqlite3.connect(copy)) as connection:
         assert connection.execute("SELECT name FROM sqlite_master").fetchall() == [("old",)]
+
+
+@pytest.mark.parametrize(
+    "command", [["backup", "b.tar"], ["user", "list"], ["token", "add", "ann"], ["check"]]
+)
+def test_what_only_looks_makes_no_store(tmp_path: Path, command: list[str]) -> None:
+    """A command that needs a store, given an address without one, says so and makes none."""
+    assert "There is no store" in refused(f"sqlite:///{tmp_path}/none.db", *in_folder(command, tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_store_that_is_served_is_not_restored(tmp_path: Path) -> None:
+    """While a server uses the store, `restore` refuses, forced or not, and changes nothing."""
+    server = Live(tmp_path)
+    try:
+        done(server.database, "backup", str(tmp_path / "b.tar"))
+        member = server.member()
+        answer = refused(server.database, "restore", str(tmp_path / "b.tar"), "--force")
+        assert "stop the server" in answer
+        assert member.rpc.get_inbox_stat()["result"] is True
+    finally:
+        server.stop()
+
+
+def test_files_on_another_disk_are_restored(shop: Shop, other_disk: Path) -> None:
+    """A store whose files lie on another disk is restored whole."""
+    files = ["--files", str(other_disk / "files")]
+    shutil.copytree(shop.files, other_disk / "files")
+    shop.done("backup", str(shop.folder / "b.tar"), *files)
+    shop.done("restore", str(shop.folder / "b.tar"), "--force", *files)
+    shop.done("check", *files)
+
+
+@pytest.fixture
+def other_disk() -> Iterator[Path]:
+    """A folder on a file system that is not the tests' own."""
+    memory = Path("/dev/shm")
+    if not memory.is_dir() or memory.stat().st_dev == Path(tempfile.gettempdir()).stat().st_dev:
+        pytest.skip("there is no second file system here")
+    with tempfile.TemporaryDirectory(dir=memory) as name:
+        yield Path(name)
+
+
+def test_what_is_written_is_its_owner_s(shop: Shop) -> None:
+    """Stores, copies and backups can be read by nobody else on the machine."""
+    shop.done("backup", str(shop.folder / "b.tar"))
+    shop.done("restore", str(shop.folder / "b.tar"), "--force")
+    new = f"sqlite:///{shop.folder}/new.db"
+    done(new, "migrate")
+    for path in (shop.folder / "b.tar", shop.path, shop.files, shop.folder / "new.db"):
+        assert path.stat().st_mode & 0o077 == 0, path
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\u200bnn", "a\u202enn", "a\u2028b"])
+def test_names_can_be_seen(shop: Shop, name: str) -> None:
+    """A user name with characters that cannot be seen, by which it could look like another, is refused."""
+    assert "can be seen" in shop.refused("user", "add", name)
+
+
+def test_localhost_is_an_address(tmp_path: Path) -> None:
+    """`serve` takes the name of a host for its address."""
+    server = Live(tmp_path, "--host", "localhost")
+    assert urlopen(f"{server.address}/healthz").status == 200
+    server.stop()
 
 
 def test_reference_names_every_method() -> None:

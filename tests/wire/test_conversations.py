@@ -65,6 +65,8 @@ class TestBeginning:
             (b" \n", b"x"),
             (b"x", b""),
             (b"x", b" \n\t"),
+            (b"[b][/b]", b"x"),
+            (b"x", "[i]\u200b[/i]".encode()),
             (b"s" * 101, b"x"),
             (b"x", b"b" * 10_001),
         ],

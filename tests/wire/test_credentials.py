@@ -160,6 +160,13 @@ def test_logout_ends_the_session(live: Live, eve: Person) -> None:
     assert opens(live, Cookie=other)
 
 
+def test_logout_ends_the_session_whoever_asks(live: Live, eve: Person) -> None:
+    """The session whose cookie comes with a logout ends, also where another credential comes with it."""
+    both = {"Cookie": eve.cookie, "Authorization": f"Bearer {eve.member.token}"}
+    assert call(live, "logout_user", **both).result["result"]
+    assert not opens(live, Cookie=eve.cookie)
+
+
 def test_a_guest_may_log_out(live: Live) -> None:
     """`logout_user` is true for a guest too."""
     assert call(live, "logout_user").result["result"]
@@ -570,6 +577,14 @@ def test_a_known_address_has_a_limit_too(strict: Live) -> None:
     for _ in range(2 * FAILURES):
         login(strict, name, "wrong", source="127.0.0.80")
     assert is_limited(login(strict, name, "right", source="127.0.0.80"))
+
+
+def test_a_name_that_is_far_too_long_is_nobody_s(live: Live) -> None:
+    """A name of a quarter of a megabyte, dear to normalise, is refused as quickly as any other."""
+    long = "a" + "\u0301\u0316" * 40_000
+    started = time.monotonic()
+    assert not login(live, long, "x").result["result"]
+    assert time.monotonic() - started < 5
 
 
 def test_the_limit_is_the_same_in_any_case(strict: Live) -> None:

@@ -6,6 +6,9 @@ from xmlrpc.client import Fault
 import pytest
 from conftest import Live, Member
 
+from server.errors import NotAuthenticated
+from server.wire import xmlrpc
+
 
 def multicall(member: Member, *calls: tuple[str, list[Any]]) -> list[Any]:
     made = [{"methodName": name, "params": params} for name, params in calls]
@@ -56,6 +59,24 @@ def test_what_is_not_a_call(ann: Member, call: Any) -> None:
     """A thing in the list that is no call is a fault in its place."""
     [answer] = ann.rpc.system.multicall([call])
     assert answer["faultCode"] == -32602
+
+
+def test_time_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the calls before have taken too long, those that are left are faults that say so."""
+    monkeypatch.setattr(xmlrpc, "MOST_SECONDS", -1)
+    dispatcher = xmlrpc.Dispatcher(xmlrpc.SYSTEM, Nobody())
+    [answer] = dispatcher.system_multicall([{"methodName": "system.listMethods"}])
+    assert (answer["faultCode"], "seconds" in answer["faultString"]) == (503, True)
+
+
+class Nobody:
+    """A request that has nothing to offer."""
+
+    def give(self, kind: Any) -> Any:
+        raise NotAuthenticated
+
+    def transact(self, work: Any, kind: Any) -> Any:
+        return work()
 
 
 def test_capabilities(live: Live) -> None:

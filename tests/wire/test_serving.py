@@ -481,6 +481,58 @@ def test_memory_stays_flat(served: Live) -> None:
     assert post(served, CONFIG).status == 200
 
 
+def test_a_worker_that_dies_is_replaced(started: Callable[..., Heard]) -> None:
+    """When a worker is killed, another one answers soon, and nobody has to start anything."""
+    server = started()
+    [worker] = [pid for pid in workers_of(server.process.pid) if is_worker(pid)]
+    os.kill(worker, signal.SIGKILL)
+    deadline = time.monotonic() + 15
+    while not answers(server) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert answers(server)
+
+
+def is_worker(pid: int) -> bool:
+    """Whether it is one that answers calls, and not a helper of Python's."""
+    return b"resource_tracker" not in Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def answers(live: Live) -> bool:
+    try:
+        return ask(live, "GET", "/healthz").status == 200
+    except OSError:
+        return False
+
+
+def test_a_stranger_s_file_is_not_read(served: Live) -> None:
+    """A body as large as a file is only read from somebody who says who he is."""
+    size = 1024 * 1024
+    for line, begins in (("X-Nobody: 1", b"HTTP/1.1 413 "), ("X-API-Key: wrong", b"")):
+        connection = raw(served, upload_head(size, line))
+        connection.settimeout(1)
+        with closing(connection), suppress(TimeoutError):
+            assert connection.recv(20).startswith(begins or b"never")
+
+
+def upload_head(length: int, line: str) -> bytes:
+    lines = ["POST /mobiquo/upload.php HTTP/1.1", "Host: here", f"Content-Length: {length}", line, "", ""]
+    return "\r\n".join(lines).encode()
+
+
+def test_http2_is_not_spoken(served: Live) -> None:
+    """A connection that begins in HTTP/2, which has none of the limits, is closed."""
+    with closing(raw(served, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")) as connection:
+        assert not received(connection).startswith(b"\x00")
+
+
+@pytest.mark.parametrize("query", ["username=\u0142", "user_id=1&v=\u00e9", "username=%ff", "user_id=%00"])
+def test_odd_queries_are_answered(served: Live, query: str) -> None:
+    """A query in raw UTF-8 or of no use gets the blank picture, as one that names nobody."""
+    request = f"GET /mobiquo/avatar.php?{query} HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n"
+    with closing(raw(served, request.encode())) as connection:
+        assert received(connection).startswith(b"HTTP/1.1 200 ")
+
+
 def test_conflicting_lengths_are_refused(served: Live) -> None:
     """A request with two lengths that differ is refused and not carried out."""
     with raw(served, head(len(CONFIG), f"Content-Length: {len(CONFIG) + 1}") + CONFIG) as connection:
