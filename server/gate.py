@@ -61,10 +61,11 @@ class Gate:
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         limit = self.app.body_limit(scope.path, has_credential(scope.headers))
-        length = int(scope.headers.get("content-length") or 0)
+        is_chunked = "transfer-encoding" in scope.headers
+        size = limit if is_chunked else int(scope.headers.get("content-length") or 0)
         try:
-            with self.room_for(length or limit, limit):
-                body = await read_in_time(protocol, length, limit)
+            with self.room_for(size, limit):
+                body = await read_in_time(protocol, size, is_chunked)
                 loop = asyncio.get_running_loop()
                 answer = await loop.run_in_executor(self.pool, call, self.app, environ_of(scope, body))
         except BodyRefused as error:
@@ -105,11 +106,13 @@ async def end_with(parent: int) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-async def read_in_time(protocol: Any, length: int, limit: int) -> bytes:
+async def read_in_time(protocol: Any, size: int, is_chunked: bool) -> bytes:
     """All of the body; one that tells its length has all of it, or the client has gone away."""
+    if not size:
+        return b""
     try:
-        async with asyncio.timeout(BODY_SECONDS + (length or limit) / SLOWEST):
-            return await (protocol() if length else read_chunked(protocol, limit))
+        async with asyncio.timeout(BODY_SECONDS + size / SLOWEST):
+            return await (read_chunked(protocol, size) if is_chunked else protocol())
     except TimeoutError:
         raise BodyRefused(408, "The body came too slowly.") from None
 
