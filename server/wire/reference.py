@@ -6,7 +6,8 @@ from typing import Any
 from lxml import html
 from lxml.builder import ElementMaker
 
-from .declare import Method
+from .declare import Method, Param
+from .types import Array, Codec, Keyed, Struct
 
 E: Any = ElementMaker(makeelement=html.html_parser.makeelement)
 
@@ -38,7 +39,7 @@ def markdown_section(face: str, methods: Iterable[Method]) -> Iterator[str]:
             for p in method.params:
                 yield f"| `{p.name}` | {p.codec.name} | {'yes' if p.required else 'no'} | {p.doc} |"
             yield ""
-        yield f"Answers {article(method.returns.name)}.\n"
+        yield f"Answers {shape(method.returns)}.\n"
 
 
 def page(title: str, intro: str, faces: Mapping[str, Iterable[Method]]) -> bytes:
@@ -67,10 +68,10 @@ def page_section(face: str, methods: Iterable[Method]) -> Iterator[Any]:
                 E.tr(*(E.th(head) for head in ("parameter", "type", "required", "meaning"))),
                 *(page_row(p) for p in method.params),
             )
-        yield E.p(f"Answers {article(method.returns.name)}.")
+        yield E.p(f"Answers {shape(method.returns)}.")
 
 
-def page_row(p: Any) -> Any:
+def page_row(p: Param) -> Any:
     return E.tr(E.td(E.code(p.name)), E.td(p.codec.name), E.td("yes" if p.required else "no"), E.td(p.doc))
 
 
@@ -82,5 +83,13 @@ def call(method: Method) -> str:
     return f"{method.name}({required}{f'[{joint}{optional}]' if optional else ''})"
 
 
-def article(word: str) -> str:
-    return f"an {word}" if word[0] in "aeiou" else f"a {word}"
+def shape(codec: Codec) -> str:
+    """A type in words, with all that it is made of."""
+    if isinstance(codec, Array):
+        return f"array of {shape(codec.item)}"
+    if isinstance(codec, Keyed):
+        return f"struct of {shape(codec.item)} by {codec.key.name}"
+    if isinstance(codec, Struct):
+        members = (f"{name} {shape(member)}" for name, member in codec.members.items())
+        return f"struct ({', '.join(members)})"
+    return codec.name
