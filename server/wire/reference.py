@@ -39,7 +39,7 @@ def markdown_section(face: str, methods: Iterable[Method]) -> Iterator[str]:
             for p in method.params:
                 yield f"| `{p.name}` | {p.codec.name} | {'yes' if p.required else 'no'} | {p.doc} |"
             yield ""
-        yield f"Answers {shape(method.returns)}.\n"
+        yield f"Answer: {shape(method.returns)}.\n"
 
 
 def page(title: str, intro: str, faces: Mapping[str, Iterable[Method]]) -> bytes:
@@ -68,7 +68,7 @@ def page_section(face: str, methods: Iterable[Method]) -> Iterator[Any]:
                 E.tr(*(E.th(head) for head in ("parameter", "type", "required", "meaning"))),
                 *(page_row(p) for p in method.params),
             )
-        yield E.p(f"Answers {shape(method.returns)}.")
+        yield E.p(f"Answer: {shape(method.returns)}.")
 
 
 def page_row(p: Param) -> Any:

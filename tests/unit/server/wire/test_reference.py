@@ -55,8 +55,7 @@ def test_markdown(method: Method) -> None:
         "| `first` | string | yes | the one |",
         "| `second` | base64 | no | the other |",
         "",
-        f"Answers {shape(codec_for(Outer))}.",
-        "",
+        f"Answer: {shape(codec_for(Outer))}.",
     ]
 
 
