@@ -5,6 +5,7 @@ import os
 import sqlite3
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -156,6 +157,19 @@ def transact(work: Callable[[], T], *, writes: bool) -> T:
 SNAPSHOT = {True: "DEFERRED", False: "REPEATABLE READ"}
 
 
+@contextmanager
+def impatient() -> Iterator[None]:
+    """Do not wait for another writer, for a write on which nothing depends."""
+    if not is_sqlite():
+        yield
+        return
+    database.execute_sql("PRAGMA busy_timeout = 50")
+    try:
+        yield
+    finally:
+        database.execute_sql(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+
+
 def causes(error: BaseException) -> Iterable[str]:
     """The names by which the engine calls a failure, through all that was raised on top of it."""
     seen: set[int] = set()
@@ -241,8 +255,11 @@ def copy_store(target: Path) -> None:
     unfinished = target.with_name(f"{target.name}.{os.getpid()}")
     unfinished.unlink(missing_ok=True)
     unfinished.touch(mode=0o600)
-    database.execute_sql("VACUUM INTO ?", (str(unfinished),))
-    os.replace(unfinished, target)
+    try:
+        database.execute_sql("VACUUM INTO ?", (str(unfinished),))
+        os.replace(unfinished, target)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def engine_faults() -> Iterator[str]:

@@ -82,11 +82,19 @@ def opened(settings: Settings, creates: bool = False) -> Iterator[Files]:
     with reported():
         if not creates:
             must_exist(settings)
-        prepare(settings)
         try:
+            prepare(settings)
             yield Files(settings.files_folder)
         finally:
             close_store()
+
+
+def place_of(settings: Settings) -> Path | None:
+    """Where an embedded store is or can be made."""
+    path = store_path(settings.database)
+    if path is not None and not path.parent.is_dir():
+        raise StoreError(f"The folder {path.parent} of the store does not exist.")
+    return path
 
 
 def must_exist(settings: Settings) -> None:
@@ -113,16 +121,20 @@ def prepare(settings: Settings, migrating: bool = False) -> list[str]:
 
     An embedded store does so by itself, after a copy of what it holds; a database server only when asked to.
     """
-    path = store_path(settings.database)
-    if path is not None and not path.parent.is_dir():
-        raise StoreError(f"The folder {path.parent} of the store does not exist.")
+    path = place_of(settings)
     open_store(settings.database, settings.durability)
     steps = pending_migrations()
     if steps and path is None and not migrating:
         raise StoreError(f"The store lacks the step {steps[0]}. Please run: switchboard migrate")
     if steps and path is not None and not is_empty():
-        copy_store(path.with_name(f"{path.name}.before-{steps[0]}"))
+        keep_copy(path.with_name(f"{path.name}.before-{steps[0]}"))
     return migrate() if steps else []
+
+
+def keep_copy(target: Path) -> None:
+    """A copy of the store from before a step; the first that was made is the one to keep."""
+    if not target.exists():
+        copy_store(target)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -151,10 +163,10 @@ def serve(with_demo: bool, **values: Any) -> None:
     with reported():
         host, port = serving.free_address(settings.host, settings.port)
     settings = dataclasses.replace(settings, host=host, port=port)
-    with opened(settings, creates=True) as files:
-        cast = demo.fill(settings, files) if with_demo else None
-    click.echo(serving.greeting(settings, cast))
-    with backups.shared_use(store_path(settings.database)):
+    with reported(), backups.shared_use(place_of(settings)):
+        with opened(settings, creates=True) as files:
+            cast = demo.fill(settings, files) if with_demo else None
+        click.echo(serving.greeting(settings, cast))
         serving.serve(settings, click.echo)
 
 
@@ -274,8 +286,8 @@ def new_password(from_stdin: bool) -> tuple[str, bool]:
     """A password from standard input, from the terminal, or made here; whether it was made."""
     if from_stdin:
         password = sys.stdin.readline().rstrip("\r\n")
-        if not password:
-            raise click.ClickException("There is no password on standard input.")
+        if not password or not password.isprintable():
+            raise click.ClickException("There is no readable password on standard input.")
         return password, False
     if sys.stdin.isatty():
         return click.prompt("Password", hide_input=True, confirmation_prompt=True), False

@@ -15,6 +15,7 @@ from models import (
     close_store,
     copy_store,
     database,
+    is_empty,
     is_sqlite,
     open_store,
     pending_migrations,
@@ -36,7 +37,7 @@ def write(files: Files, target: Path) -> None:
     if not is_sqlite():
         raise BadBackup("A database server is backed up by its own means, such as pg_dump.")
     folder = target.absolute().parent
-    with reported(), tempfile.TemporaryDirectory(dir=folder, prefix=".backup-") as name:
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".backup-") as name:
         workplace = Path(name)
         freeze(files, workplace)
         unfinished = workplace / "backup.tar"
@@ -48,15 +49,6 @@ def write(files: Files, target: Path) -> None:
         sync(unfinished)
         os.replace(unfinished, target)
         sync(folder)
-
-
-@contextmanager
-def reported() -> Iterator[None]:
-    """What the disk refuses, in one sentence."""
-    try:
-        yield
-    except OSError as error:
-        raise BadBackup(f"{error.filename or 'The disk'}: {error.strerror}.") from error
 
 
 def freeze(files: Files, workplace: Path) -> None:
@@ -108,6 +100,8 @@ def verify(archive: Path, folder: Path) -> None:
     """Unpack a backup into *folder* and check it through and through."""
     unpack(archive, folder)
     with another_store(folder / STORE):
+        if is_empty():
+            raise BadBackup(f"{archive} is not a backup: its store is empty.")
         if pending_migrations():
             return
         found = next(iter([*check.faults(), *missing_files(Files(folder / FILES))]), None)
@@ -132,23 +126,46 @@ def another_store(path: Path) -> Iterator[None]:
 def restore(archive: Path, path: Path, folder: Path, force: bool) -> None:
     """Make the store at *path* and its files in *folder* what they were when *archive* was written.
 
-    All that can go wrong does so beside the old store; what is replaced is moved aside until the new is in
-    its place.
+    What is replaced is moved aside first, and moved back where a later step fails.
     """
-    if path.exists() and not force:
-        raise BadBackup(f"{path} is there already; --force replaces it.")
-    with reported(), sole_use(path), ExitStack() as workplaces:
+    taken = [str(place) for place in (path, folder) if is_there(place)]
+    if taken and not force:
+        raise BadBackup(f"{' and '.join(taken)} is there already; --force replaces it.")
+    with sole_use(path), ExitStack() as workplaces:
         beside_store = workplaces.enter_context(workplace_beside(path))
         beside_files = workplaces.enter_context(workplace_beside(folder))
         verify(archive, beside_store / "new")
         shutil.copytree(beside_store / "new" / FILES, beside_files / FILES)
-        replace(beside_files / FILES, folder, beside_files / "old")
-        for ending in ("-wal", "-shm"):
-            log = path.with_name(path.name + ending)
-            if log.exists():
-                os.replace(log, beside_store / f"old{ending}")
-        os.replace(beside_store / "new" / STORE, path)
+        (beside_files / FILES).chmod(0o700)
+        sync_all(beside_files / FILES)
+        sync(beside_store / "new" / STORE)
+        with ExitStack() as undo:
+            for ending in ("-wal", "-shm"):
+                set_aside(path.with_name(path.name + ending), beside_store / f"old{ending}", undo)
+            replace(beside_files / FILES, folder, beside_files / "old", undo)
+            replace(beside_store / "new" / STORE, path, beside_store / "old", undo)
+            undo.pop_all()
         sync(path.absolute().parent)
+        sync(folder.absolute().parent)
+
+
+def is_there(place: Path) -> bool:
+    """Whether there is a file, or a folder that holds something."""
+    return place.exists() and (place.is_file() or any(place.iterdir()))
+
+
+def set_aside(old: Path, aside: Path, undo: ExitStack) -> None:
+    """Move *old* out of the way, where it is there at all."""
+    if old.exists():
+        os.replace(old, aside)
+        undo.callback(os.replace, aside, old)
+
+
+def replace(new: Path, old: Path, aside: Path, undo: ExitStack) -> None:
+    """Put *new* where *old* is."""
+    set_aside(old, aside, undo)
+    os.replace(new, old)
+    undo.callback(os.replace, old, new)
 
 
 @contextmanager
@@ -169,7 +186,10 @@ def shared_use(path: Path | None) -> Iterator[None]:
         yield
         return
     with lock_file(path) as lock:
-        fcntl.flock(lock, fcntl.LOCK_SH)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BadBackup(f"{path} is being restored; please wait.") from None
         yield
 
 
@@ -185,14 +205,6 @@ def workplace_beside(path: Path) -> Iterator[Path]:
         yield Path(name)
 
 
-def replace(new: Path, old: Path, aside: Path) -> None:
-    """Put *new* where *old* is, which is moved *aside*."""
-    new.chmod(0o700)
-    if old.exists():
-        os.replace(old, aside)
-    os.replace(new, old)
-
-
 def missing_files(files: Files) -> Iterator[str]:
     """Attachments and pictures whose file is gone or damaged."""
     faults = [named for named in stored_files() if not files.intact(named[2])]
@@ -201,6 +213,11 @@ def missing_files(files: Files) -> Iterator[str]:
     for what, row_id, name in faults:
         if (what, row_id, name) in still_named:
             yield f"{what} {row_id}: its file {name} is missing or damaged"
+
+
+def sync_all(folder: Path) -> None:
+    for path in (*folder.iterdir(), folder):
+        sync(path)
 
 
 def sync(path: Path) -> None:

@@ -6,6 +6,7 @@ one attachment never takes the bytes of another that happens to be equal.
 """
 
 import hashlib
+import logging
 import os
 import re
 import secrets
@@ -14,6 +15,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+
+log = logging.getLogger(__name__)
 
 PARTIAL = ".part"
 
@@ -69,14 +72,17 @@ class Files:
         for path in paths:
             path.unlink(missing_ok=True)
 
+    def erase_leniently(self, names: Iterable[str]) -> None:
+        """Remove the named files where that works; what stays is found and swept away in time."""
+        try:
+            self.erase(names)
+        except OSError as error:
+            log.warning("not erased: %s", error)
+
     def intact(self, name: str) -> bool:
         """Whether the file is there and holds the very bytes that were put."""
         data = self.read(name)
         return data is not None and name.startswith(hashlib.sha256(data).hexdigest())
-
-    def names(self) -> Iterator[str]:
-        """The names of all stored files, in no order."""
-        return filter(_NAME.fullmatch, self._listing())
 
     def older_than(self, seconds: float) -> Iterator[str]:
         """What was written more than `seconds` ago, leftovers of unfinished puts included, for `erase`."""

@@ -9,15 +9,16 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from io import BytesIO
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]
 
+from . import pictures
 from .actions import housekeeping
 from .app import App, log_request
 from .config import Settings
@@ -28,9 +29,10 @@ log = logging.getLogger(__name__)
 
 # How long a body may take: this, and a second for each so many bytes of it.
 BODY_SECONDS, SLOWEST = 30, 32 * 1024
-# What all the bodies that are being read or answered may take together.
-MOST_IN_MEMORY = 64 * 1024 * 1024
+# What all the bodies that are being read or answered may take together, the small ones aside.
+MOST_IN_MEMORY, SMALL = 64 * 1024 * 1024, 16 * 1024
 DAY = 24 * 3600.0
+SPARE_THREADS = 2
 
 Answer = tuple[int, list[tuple[str, str]], bytes]
 
@@ -60,33 +62,19 @@ class Gate:
         self.pool.shutdown(wait=True)
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
-        limit = self.app.body_limit(scope.path, has_credential(scope.headers))
-        is_chunked = "transfer-encoding" in scope.headers
-        size = limit if is_chunked else int(scope.headers.get("content-length") or 0)
+        body = Body(self, scope, self.app.body_limit(scope.path, has_credential(scope.headers)))
         try:
-            with self.room_for(size, limit):
-                body = await read_in_time(protocol, size, is_chunked)
-                loop = asyncio.get_running_loop()
-                answer = await loop.run_in_executor(self.pool, call, self.app, environ_of(scope, body))
+            await body.read_in_time(protocol)
+            loop = asyncio.get_running_loop()
+            answer = await loop.run_in_executor(self.pool, call, self.app, environ_of(scope, body.data))
         except BodyRefused as error:
             answer = refused(scope, error)
         except ProtocolClosed:
             # The client went away before its body was whole, so nothing is done and nobody is there to tell.
             return
-        protocol.response_bytes(*answer)
-
-    @contextmanager
-    def room_for(self, size: int, limit: int) -> Iterator[None]:
-        """Memory for a body of this size, while it is read and answered."""
-        if size > limit:
-            raise BodyRefused(413, f"The body is larger than {limit} bytes.")
-        if self.in_memory + size > MOST_IN_MEMORY:
-            raise BodyRefused(503, "The server has too much to read at this moment. Please try again.")
-        self.in_memory += size
-        try:
-            yield
         finally:
-            self.in_memory -= size
+            self.in_memory -= body.size
+        protocol.response_bytes(*answer)
 
     async def sweep_daily(self) -> None:
         """Throw away at the start and then once a day what nobody needs any more."""
@@ -106,32 +94,56 @@ async def end_with(parent: int) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-async def read_in_time(protocol: Any, size: int, is_chunked: bool) -> bytes:
-    """All of the body; one that tells its length has all of it, or the client has gone away."""
-    if not size:
-        return b""
-    try:
-        async with asyncio.timeout(BODY_SECONDS + size / SLOWEST):
-            return await (read_chunked(protocol, size) if is_chunked else protocol())
-    except TimeoutError:
-        raise BodyRefused(408, "The body came too slowly.") from None
+class Body:
+    """The body of one request, which counts for what all of them together may take while it is here."""
 
+    def __init__(self, gate: Gate, scope: Any, limit: int) -> None:
+        self.gate, self.limit = gate, limit
+        self.length = int(scope.headers.get("content-length") or 0)
+        self.is_chunked = "transfer-encoding" in scope.headers
+        self.chunks: list[bytes] = []
+        self.size = 0
 
-async def read_chunked(protocol: Any, limit: int) -> bytes:
-    """A body that does not tell its length, given up as soon as it is larger than *limit*."""
-    chunks, size = [], 0
-    async for chunk in protocol:
-        size += len(chunk)
-        if size > limit:
-            raise BodyRefused(413, f"The body is larger than {limit} bytes.")
-        chunks.append(chunk)
-    return b"".join(chunks)
+    @property
+    def data(self) -> bytes:
+        return b"".join(self.chunks)
+
+    async def read_in_time(self, protocol: Any) -> None:
+        if self.length > self.limit:
+            raise self.too_large()
+        if not self.length and not self.is_chunked:
+            return
+        try:
+            async with asyncio.timeout(BODY_SECONDS + self.limit / SLOWEST):
+                await self.read(protocol)
+        except TimeoutError:
+            raise BodyRefused(408, "The body came too slowly.") from None
+
+    async def read(self, protocol: Any) -> None:
+        """Take what comes, up to the limit; a body that is shorter than it says was cut on its way."""
+        async for chunk in protocol:
+            self.add(chunk)
+        if self.size < self.length and not self.is_chunked:
+            raise ProtocolClosed
+
+    def add(self, chunk: bytes) -> None:
+        self.size += len(chunk)
+        self.gate.in_memory += len(chunk)
+        self.chunks.append(chunk)
+        if self.size > self.limit:
+            raise self.too_large()
+        if self.gate.in_memory > MOST_IN_MEMORY and self.size > SMALL:
+            raise BodyRefused(503, "The server has too much to read at this moment. Please try again.")
+
+    def too_large(self) -> BodyRefused:
+        return BodyRefused(413, f"The body is larger than {self.limit} bytes.")
 
 
 def has_credential(headers: Any) -> bool:
     """Whether the request says who makes it, truly or not."""
-    named = "authorization" in headers or "x-api-key" in headers
-    return named or COOKIE in (headers.get("cookie") or "")
+    if "authorization" in headers or "x-api-key" in headers:
+        return True
+    return any(COOKIE in value for name, value in headers.items() if name == "cookie")
 
 
 def refused(scope: Any, error: BodyRefused) -> Answer:
@@ -200,5 +212,6 @@ def open_gate() -> Gate:
     """What a worker process runs; its settings are in the environment."""
     settings = Settings.from_environment(os.environ)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=settings.log_level.upper())
-    # Twice the slots may be in a login, hashing or waiting; the rest is always free for other calls.
-    return Gate(App(settings), threads=2 * slots_for(settings.workers) + 2)
+    # Logins and pictures are slow, and so only so many are let in; the spare threads are for all else.
+    slow = 2 * slots_for(settings.workers) + pictures.MOST_ADMITTED
+    return Gate(App(settings), threads=slow + SPARE_THREADS)

@@ -26,7 +26,7 @@ class Passwords:
     """
 
     def __init__(self, slots: int) -> None:
-        self.turn = Turns(slots, PATIENCE, "Too many people are logging in at this moment.")
+        self.turn = Turns(slots, slots, PATIENCE, "Too many people are logging in at this moment.")
         self.key = os.urandom(32)
         self.right: OrderedDict[bytes, None] = OrderedDict()
 

@@ -32,6 +32,8 @@ MOST_PIXELS = 16_000_000
 # A progressive JPEG has about ten scans. Each costs a pass over all pixels, and 2 MiB hold thirty thousand.
 MOST_SCANS = 20
 MOST_NAME_CHARACTERS = 120
+# One picture is drawn at a time; the others of these wait.
+MOST_ADMITTED = 4
 
 _FORMATS = ("PNG", "JPEG", "GIF", "WEBP")
 # An MPO is what many phones name .jpg: a JPEG with further pictures behind its end.
@@ -50,7 +52,7 @@ _PATH_SEPARATOR = re.compile(r"[/\\]")
 _CONTROL_IN_TEXT = re.compile(r"[\x00-\x08\x0b\x0e-\x1f]")
 
 # A hostile picture may take hundreds of megabytes to draw; several at once could exhaust a small server.
-_drawing = Turns(1, 5.0, "Too many pictures are being uploaded at this moment.")
+_drawing = Turns(1, MOST_ADMITTED - 1, 5.0, "Too many pictures are being uploaded at this moment.")
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from .errors import Unavailable
 
 
 class Turns:
-    """At most *slots* at work at once; as many again may wait, for *patience* seconds; others are refused."""
+    """At most *slots* at work at once, *waiting* more for up to *patience* seconds; others are refused."""
 
-    def __init__(self, slots: int, patience: float, refusal: str) -> None:
+    def __init__(self, slots: int, waiting: int, patience: float, refusal: str) -> None:
         self.working = threading.BoundedSemaphore(slots)
-        self.admitted = threading.BoundedSemaphore(2 * slots)
+        self.admitted = threading.BoundedSemaphore(slots + waiting)
         self.patience, self.refusal = patience, f"{refusal} Please try again."
 
     @contextmanager

@@ -21,6 +21,7 @@ from models import (
     User,
     database,
     digest_of,
+    impatient,
     now,
     session_owner,
     token_owner,
@@ -243,6 +244,7 @@ def by_token(token: str) -> User | None:
 def quietly(write: Callable[[], Any]) -> None:
     """Do a write that no answer depends on; where the store cannot take it, reading goes on."""
     try:
-        write()
+        with impatient():
+            write()
     except TROUBLES as error:
         log.warning("not noted: %s", error)

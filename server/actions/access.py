@@ -119,6 +119,8 @@ def uploads(user: User, attachment_ids: list[int], group_key: str) -> list[Attac
     if not attachment_ids:
         return list(Attachment.waiting(user).where(Attachment.group == group)) if group else []
     wanted = set(attachment_ids)
+    if len(wanted) > MOST_IDS:
+        raise BadInput(f"At most {MOST_IDS} attachments can be named at once.")
     found = list(Attachment.waiting(user).where(Attachment.id.in_(wanted)))
     if len(found) != len(wanted) or (group and any(each.group_id != group.id for each in found)):
         raise NotFound("The requested attachment could not be found.")

@@ -151,7 +151,7 @@ def set_avatar(files: Files, user: User, data: bytes) -> None:
     """Give the user a picture, drawn anew from *data*."""
     before, user.avatar = user.avatar, files.put(pictures.avatar(data))
     user.save()
-    database.after_commit(lambda: files.erase([before] if before else []))
+    database.after_commit(lambda: files.erase_leniently([before] if before else []))
 
 
 def set_number(user: User, number: str | None) -> None:

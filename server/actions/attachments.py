@@ -66,4 +66,4 @@ def new_group(user: User) -> UploadGroup:
 
 def remove(files: Files, upload: Attachment) -> None:
     upload.delete_instance()
-    database.after_commit(lambda: files.erase(upload.stored))
+    database.after_commit(lambda: files.erase_leniently(upload.stored))

@@ -47,10 +47,10 @@ def start(
 
 
 def check_subject(settings: Settings, subject: str) -> None:
-    if text.is_blank(subject):
-        raise BadInput("Please enter a subject.")
     if len(subject.strip()) > settings.max_subject:
         raise BadInput(f"A subject may have at most {settings.max_subject} characters.")
+    if text.is_blank(subject):
+        raise BadInput("Please enter a subject.")
 
 
 def check_takers(users: list[User]) -> None:
@@ -76,6 +76,7 @@ def invite(
         raise BadInput("Please name at least one person to invite.")
     if len(reason) > settings.max_body:
         raise BadInput(f"A reason may have at most {settings.max_body} characters.")
+    forget_ignored(conversation, users)
     there = {participant.user_id: participant for participant in conversation.participants}
     gone = [user.username for user in users if user.id in there and there[user.id].status == LEFT]
     if gone:
@@ -84,6 +85,15 @@ def invite(
     check_takers(newcomers)
     bring_back(conversation, users, inviter, reason)
     add(conversation, newcomers, inviter, reason)
+
+
+def forget_ignored(conversation: Conversation, users: list[User]) -> None:
+    """Let those be invited anew who never saw an invitation, because they ignored whoever it came from."""
+    Participant.delete().where(
+        Participant.conversation == conversation,
+        Participant.user.in_([user.id for user in users]),
+        Participant.status == IGNORING,
+    ).execute()
 
 
 def bring_back(conversation: Conversation, users: list[User], inviter: User, reason: str) -> None:
@@ -136,7 +146,7 @@ def erase(files: Files, conversation_id: int) -> None:
     of_conversation = Attachment.select().join(Message).where(Message.conversation == conversation_id)
     names = [name for each in of_conversation for name in each.stored]
     Conversation.delete().where(Conversation.id == conversation_id).execute()
-    database.after_commit(lambda: files.erase(names))
+    database.after_commit(lambda: files.erase_leniently(names))
 
 
 def edit(settings: Settings, conversation: Conversation, subject: str, open_invite: bool | None) -> None:

@@ -30,10 +30,10 @@ def reply(
 
 
 def check_body(settings: Settings, body: str, uploads: list[Attachment]) -> None:
-    if text.is_blank(body):
-        raise BadInput("Please enter a message.")
     if len(body) > settings.max_body:
         raise BadInput(f"A message may have at most {settings.max_body} characters.")
+    if text.is_blank(body):
+        raise BadInput("Please enter a message.")
     if len(uploads) > settings.max_attachments:
         raise BadInput(f"A message may have at most {settings.max_attachments} attachments.")
 

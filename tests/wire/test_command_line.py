@@ -1,6 +1,7 @@
 """The command line: every command through the real program, on real stores."""
 
 import dataclasses
+import errno
 import hashlib
 import os
 import re
@@ -9,6 +10,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -732,6 +734,46 @@ def other_disk() -> Iterator[Path]:
         pytest.skip("there is no second file system here")
     with tempfile.TemporaryDirectory(dir=memory) as name:
         yield Path(name)
+
+
+def test_a_restore_that_fails_changes_nothing(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the last step of a restore fails, the old store, its log and its files are where they were."""
+    shop.done("backup", str(shop.folder / "b.tar"))
+    shop.done("user", "add", "later", input="secret")
+    before = sorted(path.name for path in shop.files.iterdir())
+    move = os.replace
+
+    def failing(source: Path, target: Path) -> None:
+        if Path(target) == shop.path and Path(source).parent.name == "new":
+            raise OSError(errno.EBUSY, "Device or resource busy", str(target))
+        move(source, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "replace", failing)
+        assert "busy" in shop.refused("restore", str(shop.folder / "b.tar"), "--force")
+    assert "later" in shop.done("user", "list")
+    assert sorted(path.name for path in shop.files.iterdir()) == before
+    shop.done("check")
+
+
+def test_a_folder_that_holds_something_is_not_replaced(shop: Shop) -> None:
+    """`restore` replaces neither a store nor a folder of files without --force."""
+    shop.done("backup", str(shop.folder / "b.tar"))
+    precious = shop.folder / "precious"
+    precious.mkdir()
+    (precious / "keep.txt").write_text("keep")
+    other = f"sqlite:///{shop.folder}/other.db"
+    assert "precious" in refused(other, "restore", str(shop.folder / "b.tar"), "--files", str(precious))
+    assert (precious / "keep.txt").read_text() == "keep"
+
+
+def test_an_empty_store_is_no_backup(shop: Shop) -> None:
+    """A backup whose store holds nothing is refused, and the old store stays."""
+    (shop.folder / "store.db").touch()
+    with tarfile.open(shop.folder / "empty.tar", "w") as archive:
+        archive.add(shop.folder / "store.db", "store.db")
+    assert "empty" in shop.refused("restore", str(shop.folder / "empty.tar"), "--force")
+    assert "ann" in shop.done("user", "list")
 
 
 def test_what_is_written_is_its_owner_s(shop: Shop) -> None:

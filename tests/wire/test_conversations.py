@@ -246,6 +246,16 @@ class TestInviting:
         assert ann.rpc.invite_participant([carol.name], conversation)["result"] is True
         assert ids(carol) == []
 
+    def test_who_ignores_one_can_be_invited_by_another(self, ann: Member, bob: Member, carol: Member) -> None:
+        """An invitation that did not arrive does not keep another person's from arriving."""
+        conversation = begin(ann, bob)
+        ann.rpc.edit_conversation(conversation, b"Open", True)
+        carol.rpc.ignore_user(ann.id, 1)
+        ann.rpc.invite_participant([carol.name], conversation)
+        bob.rpc.reply_conversation(conversation, b"more")
+        bob.rpc.invite_participant([carol.name], conversation)
+        assert texts(carol, conversation) == [b"first", b"more"]
+
 
 class TestListing:
     """get_conversations"""

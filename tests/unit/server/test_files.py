@@ -89,7 +89,7 @@ def test_folder_appears_with_first_put(tmp_path: Path) -> None:
     """Only a put creates the folder."""
     folder = tmp_path / "attachments"
     files = Files(folder)
-    assert (list(files.names()), files.read(NEVER_PUT), folder.exists()) == ([], None, False)
+    assert (list(files.older_than(-1)), files.read(NEVER_PUT), folder.exists()) == ([], None, False)
     files.put(b"hello")
     assert folder.is_dir()
 
@@ -110,7 +110,7 @@ def test_erasing_what_is_gone_is_fine(files: Files) -> None:
     name = files.put(b"hello")
     files.erase([name, name])
     files.erase([name])
-    assert list(files.names()) == []
+    assert list(files.older_than(-1)) == []
 
 
 def test_erase_is_all_or_nothing_about_names(files: Files) -> None:
@@ -129,14 +129,6 @@ def test_intact_notices_damage(files: Files) -> None:
     assert not files.intact(name)
     files.erase([name])
     assert not files.intact(name)
-
-
-def test_names_lists_stored_files_only(files: Files) -> None:
-    """Names are those of stored files, whatever else lies in the folder."""
-    name = files.put(b"hello")
-    for stranger in (NEVER_PUT + PARTIAL, "README"):
-        (files.path(name).parent / stranger).touch()
-    assert list(files.names()) == [name]
 
 
 def test_older_than_goes_by_age(files: Files) -> None:
@@ -170,7 +162,7 @@ def test_file_vanishing_during_sweep_is_skipped(files: Files) -> None:
         age(files.path(files.put(data)), 3600)
     sweep = files.older_than(1800)
     found = next(sweep)
-    files.erase(files.names())
+    files.erase(files.older_than(-1))
     assert (list(sweep), files.read(found)) == ([], None)
 
 
