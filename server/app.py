@@ -24,7 +24,6 @@ from .faces import tapatalk
 from .files import Files
 from .passwords import Passwords, slots_for
 from .visits import COOKIE, House, Visit, storage
-from .wire import reference
 from .wire.coding import deflated, inflated
 from .wire.types import File
 from .wire.xmlrpc import SYSTEM, Dispatcher
@@ -171,6 +170,9 @@ def log_request(*parts: object) -> None:
 
 @functools.cache
 def reference_page() -> bytes:
+    # Only here is lxml needed for it, which is some five megabytes.
+    from .wire import reference
+
     return reference.page(f"Switchboard {__version__}", INTRO, SECTIONS)
 
 

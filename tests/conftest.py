@@ -15,7 +15,7 @@ from xmlrpc.client import ServerProxy
 import pytest
 from builders import Cast
 
-from models import close_store, database, migrate, open_store
+from models import check, close_store, database, migrate, open_store
 from server.actions import accounts
 from server.config import Settings
 from server.files import Files
@@ -94,10 +94,15 @@ class Live:
 
 @pytest.fixture(scope="session")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """A server without limits on how often something may be done, for all tests that only call it."""
+    """A server without limits on how often something may be done, for all tests that only call it.
+
+    Whatever they have done, its store is sound in the end.
+    """
     server = Live(tmp_path_factory.mktemp("live"), "--limits", "off")
     yield server
     server.stop()
+    with server.store():
+        assert list(check.faults()) == []
 
 
 @pytest.fixture(scope="session")
