@@ -112,14 +112,14 @@ def verify(archive: Path, folder: Path) -> None:
 @contextmanager
 def another_store(path: Path) -> Iterator[None]:
     """Let every table be that of the store at *path*, for a while."""
-    engine = database.obj
+    before = database.obj if database.obj is not None and not database.is_closed() else None
     open_store(f"sqlite:///{path}")
     try:
         yield
     finally:
         close_store()
-        if engine is not None:
-            database.initialize(engine)
+        if before is not None:
+            database.initialize(before)
             database.connect(reuse_if_open=True)
 
 
