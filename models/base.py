@@ -127,6 +127,7 @@ class Prepared:
         self.sql, self.parameters = query.sql()
         fields = query._returning
         names = [getattr(field, "_alias", None) or field.column_name for field in fields]
+        # The names are known only now, so a type checker cannot know the tuple.
         self.row: Any = namedtuple("row", names)  # type: ignore[misc]
         self.converters = [
             (place, field.python_value)

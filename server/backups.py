@@ -6,9 +6,8 @@ import shutil
 import tarfile
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
-from typing import BinaryIO
 
 from models import (
     check,
@@ -168,34 +167,25 @@ def replace(new: Path, old: Path, aside: Path, undo: ExitStack) -> None:
     undo.callback(os.replace, old, new)
 
 
-@contextmanager
-def sole_use(path: Path) -> Iterator[None]:
+def sole_use(path: Path) -> AbstractContextManager[None]:
     """The embedded store at *path* for nobody else, which a server that serves it does not grant."""
-    with lock_file(path) as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BadBackup(f"{path} is being served; please stop the server first.") from None
-        yield
+    return locked(path, fcntl.LOCK_EX, "is being served; please stop the server first")
+
+
+def shared_use(path: Path | None) -> AbstractContextManager[None]:
+    """The embedded store at *path*, for as long as it is served, by however many."""
+    return nullcontext() if path is None else locked(path, fcntl.LOCK_SH, "is being restored; please wait")
 
 
 @contextmanager
-def shared_use(path: Path | None) -> Iterator[None]:
-    """The embedded store at *path*, for as long as it is served, by however many."""
-    if path is None:
-        yield
-        return
-    with lock_file(path) as lock:
+def locked(path: Path, kind: int, refusal: str) -> Iterator[None]:
+    """The lock that stands for the use of a store, on a file beside it; SQLite's own locks come and go."""
+    with path.with_name(f"{path.name}.lock").open("ab") as lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            fcntl.flock(lock, kind | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise BadBackup(f"{path} is being restored; please wait.") from None
+            raise BadBackup(f"{path} {refusal}.") from None
         yield
-
-
-def lock_file(path: Path) -> BinaryIO:
-    """The file whose lock stands for the use of a store; SQLite's own locks come and go."""
-    return path.with_name(f"{path.name}.lock").open("ab")
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from io import BytesIO
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+# Granian hands the name on without saying so to a type checker.
 from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]
 
 from . import pictures

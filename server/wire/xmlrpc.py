@@ -40,6 +40,7 @@ class Dispatcher(SimpleXMLRPCDispatcher):
 
     def __init__(self, methods: dict[str, Method], giver: Giver) -> None:
         super().__init__(use_builtin_types=True)
+        # Declared methods stand where the standard library keeps bare functions.
         self.funcs: dict[str, Method] = methods  # type: ignore[assignment]
         self.giver = giver
         self.called, self.outcome = "-", "ok"
@@ -113,6 +114,7 @@ class Dispatcher(SimpleXMLRPCDispatcher):
         """List the names of all methods that can be called here."""
         return sorted(self.funcs)
 
+    # The standard library's own gives a text that says it cannot tell.
     def system_methodSignature(self: "Dispatcher", /, method_name: str) -> list[list[str]]:  # type: ignore[override]
         """Give the signatures of a method: each the type of the result, then those of the parameters.
 

@@ -24,7 +24,7 @@ from models import (
     trouble,
     unread_conversations,
 )
-from models.base import Table
+from models.base import Prepared, Table
 from models.conversations import attachments_of_page, people_in
 from models.users import session_owner, token_owner
 from server.config import Settings
@@ -107,11 +107,11 @@ def locked(settings: Settings) -> Iterator[None]:
     other.close()
 
 
-def plan(query: object) -> str:
+def plan(query: Prepared) -> str:
     """How SQLite goes about a prepared query."""
-    query.compile()  # type: ignore[attr-defined]
-    values = [1 if type(p).__name__ == "Slot" else p for p in query.parameters]  # type: ignore[attr-defined]
-    rows = database.execute_sql(f"EXPLAIN QUERY PLAN {query.sql}", values).fetchall()  # type: ignore[attr-defined]
+    query.compile()
+    values = [1 if type(p).__name__ == "Slot" else p for p in query.parameters]
+    rows = database.execute_sql(f"EXPLAIN QUERY PLAN {query.sql}", values).fetchall()
     return " / ".join(row[3] for row in rows)
 
 
@@ -127,7 +127,7 @@ def plan(query: object) -> str:
         token_owner,
     ],
 )
-def test_hot_queries_search_and_never_scan(store: Settings, query: object) -> None:
+def test_hot_queries_search_and_never_scan(store: Settings, query: Prepared) -> None:
     """A query of every call finds its rows by an index, however large the store."""
     assert "SCAN" not in plan(query)
 
