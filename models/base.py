@@ -13,7 +13,10 @@ from peewee import (
     SQL,
     AutoField,
     BigIntegerField,
+    CommaNodeList,
     DatabaseProxy,
+    EnclosedNodeList,
+    Entity,
     IntegrityError,
     Model,
     NodeList,
@@ -276,6 +279,59 @@ def engine_faults() -> Iterator[str]:
         return
     for table, row, parent, _ in database.execute_sql("PRAGMA foreign_key_check").fetchall():
         yield f"{table} {row}: what it refers to in {parent} is not there"
+
+
+def remake(tables: list[type[Frozen]], **filling: str) -> None:
+    """Give tables another form and keep their rows and what ids they have given out.
+
+    SQLite changes little of a table that is there. Tables stand after those to which they refer.
+
+    :param filling: what stands in a new column, in SQL, by the column's name
+    """
+    kept = [keep(table) for table in tables]
+    database.drop_tables(reversed(tables), safe=False)
+    database.create_tables(tables)
+    for table, (copy, columns, newest) in zip(tables, kept, strict=True):
+        new = [field.column_name for field in table._meta.sorted_fields if field.column_name not in columns]
+        names = EnclosedNodeList([Entity(name) for name in columns + new])
+        values = CommaNodeList(
+            [*(Entity(name) for name in columns), *(SQL(filling.get(name, "NULL")) for name in new)]
+        )
+        into = NodeList((SQL("INSERT INTO"), Entity(table._meta.table_name), names))
+        database.execute(NodeList((into, SQL("SELECT"), values, SQL("FROM"), copy)))
+        database.execute(NodeList((SQL("DROP TABLE"), copy)))
+        go_on_from(table, newest)
+
+
+def keep(table: type[Frozen]) -> tuple[Entity, list[str], int]:
+    """Copy the rows of a table: the copy, its columns, and the newest id that was ever given out."""
+    name = table._meta.table_name
+    columns = [column.name for column in database.get_columns(name)]
+    copy = Entity(f"kept_{name}")
+    database.execute(NodeList((SQL("CREATE TABLE"), copy, SQL("AS SELECT * FROM"), Entity(name))))
+    return copy, columns, newest_given(table)
+
+
+def newest_given(table: type[Rows]) -> int:
+    name = table._meta.table_name
+    if is_sqlite():
+        query, values = "SELECT seq FROM sqlite_sequence WHERE name = ?", (name,)
+    else:
+        query, values = "SELECT last_value FROM pg_sequences WHERE sequencename = %s", (f"{name}_id_seq",)
+    row = database.execute_sql(query, values).fetchone()
+    return (row and row[0]) or 0
+
+
+def go_on_from(table: type[Rows], newest: int) -> None:
+    """Let the next id of the table be newer than *newest*."""
+    if not newest:
+        return
+    name = table._meta.table_name
+    if is_sqlite():
+        database.execute_sql("DELETE FROM sqlite_sequence WHERE name = ?", (name,))
+        database.execute_sql("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (name, newest))
+    else:
+        database.execute_sql("SELECT setval(%s, %s)", (f"{name}_id_seq", newest))
 
 
 def runner() -> Runner:

@@ -6,6 +6,7 @@ Each check is one query over the whole store whose rows are the faults, and chan
 from collections.abc import Iterator
 
 from .base import database, engine_faults
+from .phone import Contact
 from .users import User, digits_of, name_key
 
 # A sentence, and the query whose rows fill its places.
@@ -20,23 +21,39 @@ QUERIES = {
             SELECT 1 FROM participant p
             WHERE p.conversation_id = c.id AND p.status IN ('active', 'hidden'))""",
     "conversation {0}: its starter {1} does not take part in it": """
-        SELECT c.id, c.starter_id FROM conversation c WHERE NOT EXISTS (
+        SELECT c.id, c.starter_id FROM conversation c WHERE c.starter_id IS NOT NULL AND NOT EXISTS (
             SELECT 1 FROM participant p WHERE p.conversation_id = c.id AND p.user_id = c.starter_id)""",
+    "conversation {0}: its owner {1} is no longer in the room": """
+        SELECT c.id, c.starter_id FROM conversation c WHERE c.app = 'darkchat' AND NOT EXISTS (
+            SELECT 1 FROM participant p WHERE p.conversation_id = c.id AND p.user_id = c.starter_id
+               AND p.status IN ('active', 'hidden'))""",
+    "conversation {0}: a room is entered by a code, and nothing else is": """
+        SELECT c.id FROM conversation c WHERE (c.app = 'darkchat') <> (c.join_code IS NOT NULL)""",
+    "conversation {0}: the two of it are {1} people and the peer '{2}'": """
+        SELECT c.id, COUNT(p.id), COALESCE(c.peer, '')
+        FROM conversation c LEFT JOIN participant p ON p.conversation_id = c.id
+        WHERE c.app = 'messages' OR c.peer IS NOT NULL OR c.pair IS NOT NULL
+        GROUP BY c.id, c.app, c.peer
+        HAVING c.app <> 'messages' OR COUNT(p.id) <> CASE WHEN c.peer IS NULL THEN 2 ELSE 1 END""",
     "message {0}: its author {1} does not take part in conversation {2}": """
-        SELECT m.id, m.author_id, m.conversation_id FROM message m WHERE NOT EXISTS (
+        SELECT m.id, m.author_id, m.conversation_id FROM message m
+        WHERE m.author_id IS NOT NULL AND NOT EXISTS (
             SELECT 1 FROM participant p
             WHERE p.conversation_id = m.conversation_id AND p.user_id = m.author_id)""",
+    "message {0}: it has no author, and conversation {1} has no peer": """
+        SELECT m.id, m.conversation_id FROM message m JOIN conversation c ON c.id = m.conversation_id
+        WHERE m.author_id IS NULL AND c.peer IS NULL""",
     "participant {0}: his newest message is at place {1} with id {2}, the conversation's at {3} with {4}": """
         SELECT p.id, p.last_seq, p.newest_id, c.last_seq, m.id
         FROM participant p
         JOIN conversation c ON c.id = p.conversation_id
         LEFT JOIN message m ON m.conversation_id = c.id AND m.seq = c.last_seq
         WHERE p.status IN ('active', 'hidden')
-          AND (p.last_seq <> c.last_seq OR p.newest_id <> COALESCE(m.id, 0))""",
+          AND (p.last_seq <> c.last_seq OR p.newest_id <> COALESCE(m.id, p.newest_id))""",
     "participant {0}: {1} messages count as unread, but {2} are": """
         SELECT p.id, p.last_seq - p.read_seq - p.own_unread, COUNT(m.id)
         FROM participant p LEFT JOIN message m
-          ON m.conversation_id = p.conversation_id AND m.author_id <> p.user_id
+          ON m.conversation_id = p.conversation_id AND COALESCE(m.author_id, 0) <> p.user_id
          AND m.seq > p.read_seq AND m.seq <= p.last_seq
         GROUP BY p.id, p.last_seq, p.read_seq, p.own_unread
         HAVING p.last_seq - p.read_seq - p.own_unread <> COUNT(m.id)""",
@@ -45,7 +62,21 @@ QUERIES = {
         FROM attachment a
         JOIN upload_group g ON g.id = a.group_id
         JOIN message m ON m.id = a.message_id
-        WHERE g.uploader_id <> m.author_id""",
+        WHERE g.uploader_id <> COALESCE(m.author_id, 0)""",
+    "call {0}: it has ended, and still holds the line of {1}": """
+        SELECT c.id, l.key FROM line l JOIN call c ON c.id = l.call_id WHERE c.ended_at IS NOT NULL""",
+    "call {0}: it is live, and holds {1} lines": """
+        SELECT c.id, COUNT(l.id) FROM call c LEFT JOIN line l ON l.call_id = c.id
+        WHERE c.ended_at IS NULL GROUP BY c.id HAVING COUNT(l.id) <> 2""",
+    "call entry {0}: user {1} is not on that side of call {2}": """
+        SELECT e.id, e.user_id, e.call_id FROM call_entry e JOIN call c ON c.id = e.call_id
+        WHERE e.user_id <> COALESCE(CASE WHEN e.is_outgoing THEN c.caller_id ELSE c.callee_id END, 0)""",
+    "call {0}: it is missing in the history of user {1}": """
+        SELECT s.call_id, s.user_id FROM (
+            SELECT id AS call_id, caller_id AS user_id FROM call WHERE caller_id IS NOT NULL
+            UNION ALL SELECT id, callee_id FROM call WHERE callee_id IS NOT NULL) s
+        WHERE NOT EXISTS (
+            SELECT 1 FROM call_entry e WHERE e.call_id = s.call_id AND e.user_id = s.user_id)""",
 }
 
 
@@ -59,6 +90,7 @@ def faults() -> Iterator[str]:
         for row in database.execute_sql(query).fetchall():
             yield sentence.format(*row)
     yield from user_faults()
+    yield from number_faults()
 
 
 def user_faults() -> Iterator[str]:
@@ -68,3 +100,10 @@ def user_faults() -> Iterator[str]:
             yield f"account {user.id}: it is not found under its name"
         if user.digits != digits_of(user.number or ""):
             yield f"account {user.id}: it is not found under its number"
+
+
+def number_faults() -> Iterator[str]:
+    """Contacts who cannot be found by their number."""
+    for contact in Contact.select().iterator():
+        if contact.digits != digits_of(contact.number):
+            yield f"contact {contact.id}: it is not found under its number"

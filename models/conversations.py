@@ -5,11 +5,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from peewee import (
+    JOIN,
     BooleanField,
     CharField,
     Check,
     ForeignKeyField,
     IntegerField,
+    TextField,
     fn,
 )
 
@@ -19,15 +21,21 @@ from .users import User
 
 ACTIVE, HIDDEN, LEFT, IGNORING = "active", "hidden", "left", "ignoring"
 OPEN, CLOSED = "active", "closed"
+FORUM, DARKCHAT, MESSAGES = "forum", "darkchat", "messages"
+SAID, JOINED, GONE, REMOVED = "text", "joined", "left", "removed"
 
 
 class Conversation(Table):
     """A thread of messages among participants. *last_seq* is the place of its newest message.
 
+    *app*: where it comes from, ``forum``, ``darkchat`` (a room, into which a *join_code* lets) or
+    ``messages`` (the texts between two, whom *pair* names; one who has no account is known as *peer*,
+    and where he has begun it there is no *starter*).
+
     One that was fetched for a user has that user's own row among its participants as *participant*.
     """
 
-    starter_id: int
+    starter_id: int | None
     participants: Any
     participant: "Participant"
 
@@ -35,9 +43,12 @@ class Conversation(Table):
     subject = CleanText()
     status = CharField(default=OPEN)
     open_invite = BooleanField(default=False)
-    starter = ForeignKeyField(User)
+    starter = ForeignKeyField(User, null=True)
     started_at = MomentField(default=now)
     last_seq = IntegerField(default=0)
+    join_code = CharField(null=True, unique=True)
+    pair = TextField(null=True, unique=True)
+    peer = CleanName(null=True)
 
     @classmethod
     def visible_to(cls, user: User) -> Any:
@@ -52,15 +63,25 @@ class Conversation(Table):
     def is_closed(self) -> bool:
         return self.status == CLOSED
 
+    @property
+    def is_direct(self) -> bool:
+        """Whether it is between two, so that each sees it under the other's name."""
+        return is_direct(self.app)
+
+
+def is_direct(app: str) -> bool:
+    return app == MESSAGES
+
 
 class Participant(Table):
     """A user's place in a conversation, with his read mark.
 
     *status*: ``active``; ``hidden`` until the next message; ``left`` for good; ``ignoring``, that is
     invited by somebody whom he ignores, so that he never sees it.
-    *last_seq* and *newest_id* are the place and the id of the conversation's newest message; they stand
-    here as well so that listing and counting touch nothing but a user's own rows. *read_seq* is the read
-    mark, *own_unread* the number of his own messages behind it. What is unread: ``UNREAD`` below.
+    *last_seq* and *newest_id* are the place and the id of the conversation's newest message, or 0 and the
+    newest id there was when it began; they stand here as well so that listing and counting touch nothing
+    but a user's own rows. *read_seq* is the read mark, *own_unread* the number of his own messages behind
+    it. What is unread: ``UNREAD`` below.
     """
 
     conversation_id: int
@@ -90,19 +111,27 @@ class Participant(Table):
 
 
 class Message(Table):
-    """One thing said. *seq* runs 1, 2, 3, … in a conversation and is its order."""
+    """One thing said. *seq* runs 1, 2, 3, … in a conversation and is its order.
 
-    author_id: int
+    Without an *author* it comes from the conversation's peer. *kind*: ``text``, or what has become of the
+    author in a room, in words: ``joined``, ``left``, ``removed``.
+    """
+
+    author_id: int | None
 
     conversation = ForeignKeyField(Conversation, on_delete="CASCADE", index=False)
     seq = IntegerField()
-    author = ForeignKeyField(User, index=False)
+    author = ForeignKeyField(User, null=True, index=False)
+    kind = CharField(default=SAID)
     body = CleanText()
     sent_at = MomentField(default=now)
 
     class Meta:
         indexes = ((("conversation", "seq"), True), (("conversation", "author", "seq"), False))
-        constraints = [Check("seq > 0")]
+        constraints = [
+            Check("seq > 0"),
+            Check(f"kind IN ('{SAID}', '{JOINED}', '{GONE}', '{REMOVED}')"),
+        ]
 
 
 class UploadGroup(Table):
@@ -180,7 +209,8 @@ def _conversations_of() -> Any:
     )
 
 
-def _page_of_conversations() -> Any:
+def _places() -> Any:
+    """What a user's list of conversations says of each, read from his own places in them."""
     return (
         Participant.select(
             Participant.conversation.alias("id"),
@@ -193,17 +223,40 @@ def _page_of_conversations() -> Any:
             Conversation.last_seq,
             UNREAD.alias("unread"),
             Participant.invite_reason,
+            Conversation.peer,
+            Conversation.join_code,
             Message.author.alias("last_author_id"),
             Message.sent_at.alias("last_sent_at"),
             Message.body.alias("last_body"),
         )
         .join(Conversation)
-        .join(Message, on=(Message.id == Participant.newest_id))
+        .join(
+            Message,
+            JOIN.LEFT_OUTER,
+            on=(Message.id == Participant.newest_id) & (Message.conversation == Conversation.id),
+        )
         .where(Participant.user == slot("user"), Participant.status == ACTIVE)
-        .order_by(Participant.newest_id.desc())
+    )
+
+
+def _page(places: Any) -> Any:
+    return (
+        places.order_by(Participant.newest_id.desc(), Participant.conversation.desc())
         .limit(slot("limit"))
         .offset(slot("offset"))
     )
+
+
+def _page_of_conversations() -> Any:
+    return _page(_places())
+
+
+def _page_of_rooms() -> Any:
+    return _page(_places().where(Conversation.app == DARKCHAT))
+
+
+def _place_in() -> Any:
+    return _places().where(Participant.conversation == slot("conversation"))
 
 
 def _page_of_messages() -> Any:
@@ -212,14 +265,18 @@ def _page_of_messages() -> Any:
             Message.id,
             Message.seq,
             Message.author,
+            Message.kind,
             Message.body,
             Message.sent_at,
             User.seen_at,
+            User.display_name,
+            User.number,
             Participant.status,
         )
-        .join(User)
+        .join(User, JOIN.LEFT_OUTER)
         .join(
             Participant,
+            JOIN.LEFT_OUTER,
             on=(Participant.conversation == Message.conversation) & (Participant.user == Message.author),
         )
         .where(Message.conversation == slot("conversation"), Message.seq.between(slot("first"), slot("last")))
@@ -246,6 +303,8 @@ def _attachments_of_page() -> Any:
 unread_conversations = Prepared(_unread_conversations)
 conversations_of = Prepared(_conversations_of)
 page_of_conversations = Prepared(_page_of_conversations)
+page_of_rooms = Prepared(_page_of_rooms)
+place_in = Prepared(_place_in)
 page_of_messages = Prepared(_page_of_messages)
 attachments_of_page = Prepared(_attachments_of_page)
 
@@ -260,6 +319,8 @@ def _people(conversations: int) -> Prepared:
                 Participant.status,
                 User.id,
                 User.username,
+                User.display_name,
+                User.number,
                 User.avatar,
                 User.seen_at,
                 User.is_admin,

@@ -180,5 +180,15 @@ def _token_owner() -> Any:
     )
 
 
+def _number_owner() -> Any:
+    return User.select(User).where(User.digits == slot("digits"))
+
+
+def _key_label() -> Any:
+    return ServerKey.select(ServerKey.label).where(ServerKey.digest == slot("digest"))
+
+
 session_owner = Prepared(_session_owner)
 token_owner = Prepared(_token_owner)
+number_owner = Prepared(_number_owner)
+key_label = Prepared(_key_label)

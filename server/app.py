@@ -20,7 +20,7 @@ from . import __version__, pictures
 from .actions import access
 from .config import Settings
 from .errors import Refusal, Unavailable
-from .faces import tapatalk
+from .faces import phone, tapatalk
 from .files import Files
 from .passwords import Passwords, slots_for
 from .visits import COOKIE, House, Visit, storage
@@ -33,9 +33,10 @@ log = logging.getLogger("switchboard")
 ENDPOINTS = ("/mobiquo/mobiquo.php", "/mobiquo/mobiquo", "/mobiquo", "/RPC2")
 ATTACHMENT = re.compile(r"/attachments/([0-9]{1,18})/(thumbnail/)?[^/]+", re.ASCII)
 MULTIPART_ROOM = 64 * 1024
-METHODS = SYSTEM | tapatalk.face.methods
+METHODS = SYSTEM | tapatalk.face.methods | phone.face.methods
 SECTIONS = {
     "Forum": [*tapatalk.face.methods.values(), *tapatalk.face.forms.values()],
+    "Phone": list(phone.face.methods.values()),
     "System": list(SYSTEM.values()),
 }
 INTRO = (

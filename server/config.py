@@ -43,6 +43,7 @@ class Settings:
     message_interval: float = setting(1.0, "seconds between messages after that", least=0.001)
     conversation_burst: int = setting(10, "conversations a user may begin at once; 0: no limit")
     conversation_interval: float = setting(10.0, "seconds between conversations after that", least=0.001)
+    ring_seconds: int = setting(30, "how long a call rings before it counts as missed", least=1, most=600)
     login_burst: int = setting(10, "failed logins per account and address; 0: no limit")
     login_interval: float = setting(60.0, "seconds between further attempts after that", least=0.001)
 

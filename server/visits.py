@@ -22,6 +22,7 @@ from models import (
     database,
     digest_of,
     impatient,
+    key_label,
     now,
     session_owner,
     token_owner,
@@ -39,6 +40,8 @@ from .wire.declare import Transaction
 log = logging.getLogger(__name__)
 
 COOKIE = "xf_session"
+# The name that stands beside a server key in HTTP Basic; who is called so has to log in or use a token.
+SERVER_NAME = "server"
 SESSION_TOUCH = datetime.timedelta(hours=1)
 SEEN_TOUCH = datetime.timedelta(seconds=30)
 FORM_TYPES = ("", "application/x-www-form-urlencoded", "multipart/form-data", "text/plain")
@@ -52,6 +55,13 @@ class House:
     settings: Settings
     files: Files
     passwords: Passwords
+
+
+@dataclass(frozen=True)
+class Script:
+    """A trusted script of the game server's, by the *label* of its key; it acts for every player."""
+
+    label: str
 
 
 class Visit:
@@ -72,7 +82,7 @@ class Visit:
 
     def give(self, kind: Any) -> Any:
         """This visit as the *kind* of thing a method asks for, or a refusal."""
-        return self.actor() if kind is User else self
+        return {User: self.actor, Script: self.script}.get(kind, lambda: self)()
 
     def transact(self, work: Callable[[], Any], kind: Transaction) -> Any:
         """The result of *work* in one transaction, where the kind says so."""
@@ -85,6 +95,14 @@ class Visit:
             raise NotAuthenticated()
         return self.user
 
+    def script(self) -> Script:
+        """The game server's script that makes this request, or a refusal."""
+        if isinstance(self.identity, Refusal):
+            raise self.identity
+        if not isinstance(self.identity, Script):
+            raise NotAuthenticated("This method asks for a server key.")
+        return self.identity
+
     @property
     def is_login(self) -> bool:
         """Whether a user makes this request, as the mobile apps want to know with every answer."""
@@ -94,6 +112,8 @@ class Visit:
     def actor_name(self) -> str:
         """Who it was, for the log, where anybody has asked."""
         identity = self.__dict__.get("identity")
+        if isinstance(identity, Script):
+            return f"server:{identity.label}"
         return identity.username if isinstance(identity, User) else "-"
 
     def note(self, called: str, outcome: str) -> None:
@@ -105,35 +125,36 @@ class Visit:
         """The user who makes this request, None for a guest; raises the refusal of a bad credential."""
         if isinstance(self.identity, Refusal):
             raise self.identity
-        return self.identity
+        return self.identity if isinstance(self.identity, User) else None
 
     @cached_property
-    def identity(self) -> User | Refusal | None:
+    def identity(self) -> User | Script | Refusal | None:
         """What the credentials of the request come to, found out once."""
         try:
             with storage():
-                user, anonymous = self.find_user()
+                actor, anonymous = self.find_actor()
         except Refusal as refusal:
             return refusal
-        if user is not None and not anonymous:
-            self.see(user)
-        return user
+        if isinstance(actor, User) and not anonymous:
+            self.see(actor)
+        return actor
 
-    def find_user(self) -> tuple[User | None, bool]:
-        """The user whose credential comes with the request, and whether he wants to go unseen."""
+    def find_actor(self) -> tuple[User | Script | None, bool]:
+        """Whose credential comes with the request, and whether a user wants to go unseen."""
         header = self.request.headers.get("Authorization", "") or self.request.headers.get("X-API-Key", "")
         if header:
             return self.by_header(header), False
         return self.by_session(self.session_cookie) if self.session_cookie else (None, False)
 
-    def by_header(self, header: str) -> User | None:
+    def by_header(self, header: str) -> User | Script | None:
         scheme, _, rest = header.strip().partition(" ")
         if scheme.lower() == "basic" and rest:
             return self.by_basic(rest.strip())
-        return by_token(rest.strip() if scheme.lower() == "bearer" else header.strip())
+        secret = rest.strip() if scheme.lower() == "bearer" else header.strip()
+        return by_token(secret) or by_key(secret)
 
-    def by_basic(self, encoded: str) -> User | None:
-        """The user of HTTP Basic, whose password is his own or one of his access tokens."""
+    def by_basic(self, encoded: str) -> User | Script | None:
+        """The user of HTTP Basic, whose password is his own or one of his access tokens; or a server key."""
         try:
             name, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
         except ValueError:
@@ -141,6 +162,8 @@ class Visit:
         user = by_token(password)
         if user is not None:
             return user if User.named([name]).where(User.id == user.id).exists() else None
+        if name == SERVER_NAME:
+            return by_key(password)
         return accounts.identify(self.settings, self.passwords, name, password, self.address)
 
     def by_session(self, value: str) -> tuple[User | None, bool]:
@@ -239,6 +262,11 @@ def new_id() -> str:
 def by_token(token: str) -> User | None:
     row = token_owner.one(digest=digest_of(token))
     return None if row is None else User.of_row(row)
+
+
+def by_key(secret: str) -> Script | None:
+    row = key_label.one(digest=digest_of(secret))
+    return None if row is None else Script(row.label)
 
 
 def quietly(write: Callable[[], Any]) -> None:

@@ -16,7 +16,7 @@ import pytest
 from builders import Cast
 
 from models import check, close_store, database, migrate, open_store
-from server.actions import accounts
+from server.actions import accounts, players
 from server.config import Settings
 from server.files import Files
 from server.passwords import Passwords
@@ -34,6 +34,15 @@ class Member:
     id: str
     token: str
     rpc: Any
+
+
+@dataclass
+class Player(Member):
+    """A member who is connected to the game as well."""
+
+    src: int
+    number: str
+    identifier: str
 
 
 class Live:
@@ -73,6 +82,24 @@ class Live:
             user = accounts.add_user(Passwords(1), name, password, **details)
             token = accounts.add_token(user, "test")
         return Member(name, str(user.id), token, self.proxy(("Authorization", f"Bearer {token}")))
+
+    def player(self, name: str = "player") -> Player:
+        """A new user with a number that only he has, connected under a source that only he has."""
+        place = next(numbers)
+        number, identifier = f"555-{place:07}", f"license:{place}"
+        member = self.member(name, number=number, identifier=identifier)
+        with self.store(), database.atomic():
+            players.connect(place, identifier, number, member.name)
+        return Player(member.name, member.id, member.token, member.rpc, place, number, identifier)
+
+    def script(self) -> Any:
+        """A game server's script, which calls with a server key."""
+        return self.proxy(("Authorization", f"Bearer {self.key()}"))
+
+    def key(self) -> str:
+        """A new server key."""
+        with self.store(), database.atomic():
+            return accounts.add_key("test")
 
     def proxy(self, *headers: tuple[str, str]) -> Any:
         """An `xmlrpc.client` for the server, with these headers."""

@@ -1,8 +1,11 @@
 """Fetch what an actor may touch, or refuse: not there and not yours are the same answer."""
 
+from peewee import JOIN
+
 from models import (
     ACTIVE,
     CLOSED,
+    DARKCHAT,
     HIDDEN,
     Attachment,
     Conversation,
@@ -11,7 +14,11 @@ from models import (
     UploadGroup,
     User,
     clean,
+    digits_of,
+    is_direct,
     name_key,
+    number_owner,
+    source_owner,
 )
 
 from ..errors import BadInput, NotAllowed, NotFound
@@ -56,16 +63,21 @@ def participants(user: User, conversation_ids: list[int]) -> list[Participant]:
 def own_conversation(user: User, conversation_id: int) -> Conversation:
     """A conversation that the user has started."""
     found = conversation(user, conversation_id)
-    if found.starter_id != user.id:
+    if not may_edit(user, found):
         raise NotAllowed("You do not have permission to edit this conversation.")
     return found
+
+
+def may_edit(user: User, conversation: Conversation) -> bool:
+    """Whether the user may rename and close it; what two see under each other's names has no name."""
+    return conversation.starter_id == user.id and not is_direct(conversation.app)
 
 
 def message(conversation: Conversation, message_id: int) -> Message:
     """The message with this id, if it belongs to the conversation."""
     found: Message | None = (
         Message.select(Message, User)
-        .join(User)
+        .join(User, JOIN.LEFT_OUTER)
         .where(Message.id == message_id, Message.conversation == conversation)
         .first()
     )
@@ -80,7 +92,7 @@ def may_reply(user: User, conversation: Conversation) -> bool:
 
 def may_invite(user: User, conversation: Conversation) -> bool:
     is_starter = conversation.starter_id == user.id
-    return conversation.app != "chat" and (
+    return not is_direct(conversation.app) and (
         is_starter or (conversation.open_invite and conversation.status != CLOSED)
     )
 
@@ -102,6 +114,40 @@ def user(user_id: int | None, name: str) -> User:
     found = User.get_or_none(User.id == user_id) if user_id else User.named([name]).first()
     if found is None:
         raise NotFound("The requested user could not be found.")
+    return found
+
+
+def player_at(src: int) -> User:
+    """The player who is connected under this source."""
+    row = source_owner.one(src=src)
+    if row is None:
+        raise NotFound(f"No player is connected under the source {src}.")
+    return User.of_row(row)
+
+
+def player_with(number: str) -> User:
+    """The user who has this phone number, connected or not."""
+    row = number_owner.one(digits=digits_of(number))
+    if row is None or row.disabled_at:
+        raise NotFound("No player has that phone number.")
+    return User.of_row(row)
+
+
+def room(conversation_id: int) -> Conversation:
+    """The darkchat room with this id, whoever is in it."""
+    found: Conversation | None = Conversation.get_or_none(
+        Conversation.id == conversation_id, Conversation.app == DARKCHAT
+    )
+    if found is None:
+        raise NotFound("The requested conversation could not be found.")
+    return found
+
+
+def own_room(user: User, conversation_id: int) -> Conversation:
+    """A darkchat room that the user is in, with his own row as its ``participant``."""
+    found = conversation(user, conversation_id)
+    if found.app != DARKCHAT:
+        raise NotFound("The requested conversation could not be found.")
     return found
 
 

@@ -11,6 +11,7 @@ from models import (
     IgnoredUser,
     ServerKey,
     Session,
+    Source,
     User,
     clean,
     database,
@@ -25,9 +26,9 @@ from ..config import Settings
 from ..errors import BadInput, Conflict, NotFound, Refusal
 from ..files import Files
 from ..passwords import Passwords
-from . import limits
+from . import calls, limits
 
-LONGEST_NAME = 64
+LONGEST_NAME, LONGEST_NUMBER = 64, 32
 # Controls, signs without a width, ends of lines: with them one name could look like another.
 UNSEEN = {"Cc", "Cf", "Zl", "Zp"}
 
@@ -121,6 +122,31 @@ def add_user(
     return user
 
 
+def add_player(identifier: str, number: str, name: str) -> User:
+    """Make a user of a player; only the game speaks for him."""
+    shown = visible(name) or visible(f"Player {number}")
+    username = free_name(shown, number)
+    user = User(username=username, username_key=name_key(username), display_name=shown)
+    user.identifier = identifier
+    set_number(user, number)
+    save(user)
+    return user
+
+
+def free_name(name: str, number: str) -> str:
+    """A user name for a player: his own where nobody has it, or else one that tells him apart."""
+    endings = ["", f" ({visible(number)[:LONGEST_NUMBER]})", f" ({secrets.token_hex(8)})"]
+    names = [name[: LONGEST_NAME - len(ending)] + ending for ending in endings]
+    taken = {user.username_key for user in User.named(names)}
+    return next(each for each in names if name_key(each) not in taken)
+
+
+def visible(name: str) -> str:
+    """What can be seen of a name that a player has given himself, no longer than names may be."""
+    seen = "".join(c for c in clean(name) if unicodedata.category(c) not in UNSEEN)
+    return " ".join(seen.split())[:LONGEST_NAME].strip()
+
+
 def edit_user(
     user: User,
     display_name: str | None = None,
@@ -155,9 +181,12 @@ def set_avatar(files: Files, user: User, data: bytes) -> None:
 
 
 def set_number(user: User, number: str | None) -> None:
+    """Give the user a number, or none; a call of the one that he had is over."""
+    if user.digits and user.digits != digits_of(number or ""):
+        calls.end_of([user.digits], calls.DISCONNECTED)
     user.number, user.digits = number or None, digits_of(number or "")
-    if user.number and not user.digits:
-        raise BadInput("A phone number needs digits.")
+    if user.number and (not user.digits or len(user.number) > LONGEST_NUMBER):
+        raise BadInput(f"A phone number has digits, and at most {LONGEST_NUMBER} characters.")
 
 
 def save(user: User) -> None:
@@ -189,6 +218,8 @@ def disable(user: User) -> None:
     """From now on nothing of the user's opens anything."""
     user.disabled_at = user.disabled_at or now()
     user.save()
+    calls.end_of([user.digits or ""], calls.DISCONNECTED)
+    Source.delete().where(Source.user == user).execute()
     Session.delete().where(Session.user == user).execute()
 
 

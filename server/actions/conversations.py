@@ -1,10 +1,16 @@
 """Beginning conversations, asking people in, and leaving."""
 
+from peewee import fn
+
 from models import (
     ACTIVE,
     CLOSED,
+    DARKCHAT,
+    FORUM,
+    GONE,
     HIDDEN,
     IGNORING,
+    JOINED,
     LEFT,
     OPEN,
     Attachment,
@@ -20,6 +26,8 @@ from ..config import Settings
 from ..errors import BadInput, Conflict, NotAllowed
 from ..files import Files
 from . import access, limits, messages
+
+LONGEST_ROOM_NAME = 64
 
 
 def start(
@@ -39,7 +47,7 @@ def start(
     check_takers(others)
     limits.conversation(settings, starter)
     limits.message(settings, starter)
-    conversation = Conversation.create(app="forum", subject=subject.strip(), starter=starter)
+    conversation = Conversation.create(app=FORUM, subject=subject.strip(), starter=starter)
     Participant.create(conversation=conversation, user=starter)
     add(conversation, others, starter, "")
     messages.send(starter, conversation, body, uploads)
@@ -53,6 +61,11 @@ def check_subject(settings: Settings, subject: str) -> None:
         raise BadInput("Please enter a subject.")
 
 
+def check_room_name(name: str) -> None:
+    if len(name.strip()) > LONGEST_ROOM_NAME or text.is_blank(name):
+        raise BadInput(f"The name of a room has 1 to {LONGEST_ROOM_NAME} characters.")
+
+
 def check_takers(users: list[User]) -> None:
     closed = [user.username for user in users if user.disabled_at or not user.takes_messages]
     if closed:
@@ -60,9 +73,10 @@ def check_takers(users: list[User]) -> None:
 
 
 def newest_id(conversation: Conversation) -> int:
-    newest = Message.select(Message.id).where(
-        Message.conversation == conversation, Message.seq == conversation.last_seq
-    )
+    """The id of the newest message, and of the newest of all where nothing has been said yet."""
+    newest = Message.select(fn.MAX(Message.id))
+    if conversation.last_seq:
+        newest = newest.where(Message.conversation == conversation, Message.seq == conversation.last_seq)
     return newest.scalar() or 0
 
 
@@ -85,6 +99,17 @@ def invite(
     check_takers(newcomers)
     bring_back(conversation, users, inviter, reason)
     add(conversation, newcomers, inviter, reason)
+    if conversation.app == DARKCHAT:
+        tell_of(conversation, newcomers)
+
+
+def tell_of(room: Conversation, newcomers: list[User]) -> None:
+    """Keep in the room's history who has come into it."""
+    came = room.participants.where(Participant.user.in_(newcomers), Participant.status == ACTIVE)
+    ids = {participant.user_id for participant in came}
+    for user in newcomers:
+        if user.id in ids:
+            messages.note(room, user, JOINED)
 
 
 def forget_ignored(conversation: Conversation, users: list[User]) -> None:
@@ -104,12 +129,15 @@ def bring_back(conversation: Conversation, users: list[User], inviter: User, rea
     ).execute()
 
 
-def add(conversation: Conversation, users: list[User], inviter: User, reason: str) -> None:
-    """Make *users* participants, to whom all that was said before is unread."""
+def add(conversation: Conversation, users: list[User], inviter: User | None = None, reason: str = "") -> None:
+    """Make *users* participants, to whom all that was said before is unread.
+
+    Who ignores the *inviter* will never see it.
+    """
     if not users:
         return
     ids = [user.id for user in users]
-    ignoring = {user.id for user in User.ignoring(inviter).where(User.id.in_(ids))}
+    ignoring = {user.id for user in User.ignoring(inviter).where(User.id.in_(ids))} if inviter else set()
     newest = newest_id(conversation)
     Participant.insert_many(
         {
@@ -132,14 +160,38 @@ def hide(participant: Participant) -> None:
     ).execute()
 
 
-def leave(files: Files, participant: Participant) -> None:
-    """Take the user out for good; with the last one the conversation is erased, with all that was said."""
+def leave(files: Files, participant: Participant, kind: str = GONE) -> None:
+    """Take the user out for good; with the last one the conversation is erased, with all that was said.
+
+    :param kind: how a room's history tells of it
+    """
     Participant.update(status=LEFT).where(Participant.id == participant.id).execute()
+    conversation = participant.conversation
     remaining = Participant.select().where(
-        Participant.conversation == participant.conversation_id, Participant.status.in_([ACTIVE, HIDDEN])
+        Participant.conversation == conversation, Participant.status.in_([ACTIVE, HIDDEN])
     )
-    if not remaining.exists():
-        erase(files, participant.conversation_id)
+    longest_there = remaining.order_by(Participant.id).first()
+    if longest_there is None:
+        erase(files, conversation.id)
+    elif conversation.app == DARKCHAT:
+        hand_over(conversation, participant.user_id, longest_there.user_id)
+        messages.note(conversation, participant.user, kind)
+    else:
+        part(conversation)
+
+
+def hand_over(room: Conversation, user_id: int, heir_id: int) -> None:
+    """Where the room's owner has left it, make another one its owner."""
+    Conversation.update(starter=heir_id).where(
+        Conversation.id == room.id, Conversation.starter == user_id
+    ).execute()
+
+
+def part(conversation: Conversation) -> None:
+    """Let what two say to each other from now on be a new conversation."""
+    if conversation.is_direct:
+        conversation.pair = None
+        conversation.save()
 
 
 def erase(files: Files, conversation_id: int) -> None:
@@ -151,6 +203,8 @@ def erase(files: Files, conversation_id: int) -> None:
 
 def edit(settings: Settings, conversation: Conversation, subject: str, open_invite: bool | None) -> None:
     """Change the subject, and who may invite where that is given."""
+    if conversation.app == DARKCHAT:
+        check_room_name(subject)
     check_subject(settings, subject)
     conversation.subject = subject.strip()
     if open_invite is not None:

@@ -5,7 +5,7 @@ import datetime
 from models import Attachment, Session, UploadGroup, now, stored_files, transact
 
 from ..files import Files
-from . import limits
+from . import calls, limits
 
 WAITING_LIFE = datetime.timedelta(days=1)
 
@@ -26,6 +26,7 @@ def forget() -> list[Attachment]:
     UploadGroup.delete().where(UploadGroup.started_at < oldest, UploadGroup.id.not_in(kept)).execute()
     Session.delete().where(Session.used_at < now() - Session.LIFE).execute()
     limits.forget_spent()
+    calls.settle()
     return orphans
 
 

@@ -4,7 +4,11 @@ from peewee import Case, fn
 
 from models import (
     ACTIVE,
+    GONE,
     HIDDEN,
+    JOINED,
+    REMOVED,
+    SAID,
     Attachment,
     Conversation,
     Message,
@@ -17,15 +21,29 @@ from ..config import Settings
 from ..errors import BadInput, Conflict, NotAllowed
 from . import access, limits
 
+# How a room's history tells of its people.
+NOTES = {
+    JOINED: "{} joined the room.",
+    GONE: "{} left the room.",
+    REMOVED: "{} was removed from the room.",
+}
+
 
 def reply(
+    settings: Settings, author: User, conversation: Conversation, body: str, uploads: list[Attachment]
+) -> Message:
+    """Say something, as often as one user may."""
+    limits.message(settings, author)
+    return say(settings, author, conversation, body, uploads)
+
+
+def say(
     settings: Settings, author: User, conversation: Conversation, body: str, uploads: list[Attachment]
 ) -> Message:
     """Add a message from *author*, who is known to be active in the conversation."""
     if not access.may_reply(author, conversation):
         raise NotAllowed("You do not have permission to reply to this conversation.")
     check_body(settings, body, uploads)
-    limits.message(settings, author)
     return send(author, conversation, body, uploads)
 
 
@@ -38,19 +56,33 @@ def check_body(settings: Settings, body: str, uploads: list[Attachment]) -> None
         raise BadInput(f"A message may have at most {settings.max_attachments} attachments.")
 
 
-def send(author: User, conversation: Conversation, body: str, uploads: list[Attachment]) -> Message:
-    """Put a message at the next place; it brings the conversation back for those who have hidden it."""
-    seq = next_seq(conversation)
-    message = Message.create(conversation=conversation, seq=seq, author=author, body=body)
-    back = Case(Participant.status, [(HIDDEN, ACTIVE)], Participant.status)
-    Participant.update(last_seq=seq, newest_id=message.id, status=back).where(
-        Participant.conversation == conversation, Participant.status.in_([ACTIVE, HIDDEN])
-    ).execute()
-    Participant.update(read_seq=seq, own_unread=0).where(
+def send(author: User | None, conversation: Conversation, body: str, uploads: list[Attachment]) -> Message:
+    """Put what *author* says at the next place; without one it comes from the conversation's peer."""
+    message = append(conversation, author, SAID, body)
+    Participant.update(read_seq=message.seq, own_unread=0).where(
         Participant.conversation == conversation, Participant.user == author
     ).execute()
     attach(message, uploads)
     return message
+
+
+def append(conversation: Conversation, author: User | None, kind: str, body: str) -> Message:
+    """Put a message at the next place; it brings the conversation back for those who have hidden it."""
+    seq = next_seq(conversation)
+    message: Message = Message.create(conversation=conversation, seq=seq, author=author, kind=kind, body=body)
+    back = Case(Participant.status, [(HIDDEN, ACTIVE)], Participant.status)
+    Participant.update(last_seq=seq, newest_id=message.id, status=back).where(
+        Participant.conversation == conversation, Participant.status.in_([ACTIVE, HIDDEN])
+    ).execute()
+    return message
+
+
+def note(room: Conversation, user: User, kind: str) -> None:
+    """Keep in the room's history what has become of *user*; to himself it is no news."""
+    append(room, user, kind, NOTES[kind].format(user.display_name))
+    Participant.update(own_unread=Participant.own_unread + 1).where(
+        Participant.conversation == room, Participant.user == user, Participant.status == ACTIVE
+    ).execute()
 
 
 def attach(message: Message, uploads: list[Attachment]) -> None:

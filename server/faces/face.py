@@ -1,34 +1,46 @@
 """A face: one published API, a named set of declared methods."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, TypeVar
 
-from models import User
-
 from ..errors import Refusal
-from ..wire.declare import Method, Transaction
+from ..wire.declare import Method, Spelling, Transaction, as_written
+from ..wire.types import Codec
 
 F = TypeVar("F", bound=Callable[..., Any])
+Instead = Mapping[str, tuple[str, Any]]
 
 
 class Face:
-    """One published API; *refuse* turns a refusal into the answer its clients understand.
+    """One published API, for requests that come from an *actor* of this kind.
 
+    *refuse* turns a refusal into the answer its clients understand, *spell* Python's names into theirs.
     *methods* are called over XML-RPC, *forms* by posting an HTML form, because they take a file.
     """
 
-    def __init__(self, name: str, refuse: Callable[[Refusal], Any]) -> None:
-        self.name, self.refuse = name, refuse
+    def __init__(
+        self,
+        actor: Any,
+        refuse: Callable[[Codec, Refusal], Any],
+        spell: Spelling = as_written,
+    ) -> None:
+        self.actor, self.refuse, self.spell = actor, refuse, spell
         self.methods: dict[str, Method] = {}
         self.forms: dict[str, Method] = {}
 
     def method(
-        self, name: str = "", transaction: Transaction = "write", anyone: bool = False
+        self,
+        name: str = "",
+        transaction: Transaction = "write",
+        anyone: bool = False,
+        instead: Instead = MappingProxyType({}),
     ) -> Callable[[F], F]:
         """Publish the function below, under its own name or another; open to *anyone* only if so asked."""
 
         def publish(function: F) -> F:
-            self.declare(self.methods, function, name or function.__name__, transaction, anyone)
+            actor = None if anyone else self.actor
+            self.declare(self.methods, function, name or function.__name__, transaction, actor, instead)
             return function
 
         return publish
@@ -37,7 +49,7 @@ class Face:
         """Publish the function below as one that takes a file; it opens a transaction where it needs one."""
 
         def publish(function: F) -> F:
-            self.declare(self.forms, function, function.__name__, "none", anyone=False)
+            self.declare(self.forms, function, function.__name__, "none", self.actor)
             return function
 
         return publish
@@ -48,11 +60,12 @@ class Face:
         function: Callable[..., Any],
         name: str,
         transaction: Transaction,
-        anyone: bool,
+        actor: Any,
+        instead: Instead = MappingProxyType({}),
     ) -> None:
-        method = Method(function, name, transaction, self.refuse)
+        method = Method(function, name, transaction, self.refuse, actor, self.spell, instead)
         if name in registry:
             raise TypeError(f"{name} is declared twice")
-        if anyone == (User in method.given):
-            raise TypeError(f"{name} has to ask for a user, or be open to anyone")
+        if actor is None and self.actor in method.given:
+            raise TypeError(f"{name} is open to anyone and asks for {self.actor.__name__}")
         registry[name] = method

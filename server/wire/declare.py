@@ -6,18 +6,32 @@ Parameters before the slash are given by the server and say who may call; those 
 import inspect
 import re
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
 from ..errors import BadParams, Refusal
-from .types import Codec, codec_for
+from .types import Codec, Looked, codec_for
 
 PARAM = re.compile(r"^:param (\w+): (.+(?:\n {4}.+)*)$", re.MULTILINE)
 NOT_GIVEN: tuple[Any, ...] = ("", b"", [], None)
 MOST_REST = 10
 
 Transaction = Literal["write", "read", "none"]
+
+
+Spelling = Callable[[str], str]
+
+
+def as_written(name: str) -> str:
+    return name
+
+
+def camel(name: str) -> str:
+    """The spelling of many an API: join_code becomes joinCode, from_ (a word of Python's own) from."""
+    head, *rest = name.rstrip("_").split("_")
+    return head + "".join(word.capitalize() for word in rest)
 
 
 class Giver(Protocol):
@@ -32,8 +46,9 @@ class Giver(Protocol):
 
 @dataclass(frozen=True)
 class Param:
-    """One parameter that comes from the caller."""
+    """One parameter that comes from the caller: the function's *key* for it, and its *name* on the wire."""
 
+    key: str
     name: str
     codec: Codec
     required: bool
@@ -53,6 +68,9 @@ class Param:
 class Method:
     """All that is known of a published function, and the one way to call it.
 
+    *actor*: what a request has to come from, whether the function asks for it or not; None for anyone.
+    *instead*: the wire's own name and type for a parameter, by the function's name for it.
+    *refuse*: makes the answer of a refusal, in the shape of what the method returns.
     *transaction*: ``write`` and ``read`` run the function and the conversion of its answer in one
     transaction, so that what cannot be sent is not stored; with ``none`` the function needs none, or opens
     its own after slow work.
@@ -63,9 +81,13 @@ class Method:
         function: Callable[..., Any],
         name: str,
         transaction: Transaction,
-        refuse: Callable[[Refusal], Any],
+        refuse: Callable[[Codec, Refusal], Any],
+        actor: Any = None,
+        spell: Spelling = as_written,
+        instead: Mapping[str, tuple[str, Any]] = MappingProxyType({}),
     ) -> None:
         self.function, self.name, self.transaction, self.refuse = function, name, transaction, refuse
+        self.actor = actor
         text = inspect.getdoc(function) or ""
         docs = {key: " ".join(doc.split()) for key, doc in PARAM.findall(text)}
         hints = typing.get_type_hints(function, include_extras=True)
@@ -73,10 +95,11 @@ class Method:
         self.doc = PARAM.sub("", text).strip()
         self.given = [hints[p.name] for p in parameters if p.kind is p.POSITIONAL_ONLY]
         self.params = [
-            Param(p.name, codec_for(hints[p.name]), p.default is p.empty, docs.pop(p.name))
+            declared(p, docs.pop(p.name), *instead.get(p.name, (spell(p.name), hints[p.name])))
             for p in parameters
             if p.kind is p.POSITIONAL_OR_KEYWORD
         ]
+        self.finders = {p.key: p.codec.find for p in self.params if isinstance(p.codec, Looked)}
         self.takes_rest = any(p.kind is p.VAR_POSITIONAL and docs.pop(p.name) for p in parameters)
         self.least = sum(p.required for p in self.params)
         self.most = len(self.params) + (MOST_REST if self.takes_rest else 0)
@@ -93,9 +116,16 @@ class Method:
         return self.run(giver, lambda: self.bind_names(values))
 
     def run(self, giver: Giver, bind: Callable[[], dict[str, Any]]) -> Any:
+        if self.actor is not None:
+            giver.give(self.actor)
         given = [giver.give(kind) for kind in self.given]
         arguments = bind()
-        return giver.transact(lambda: self.returns.dump(self.function(*given, **arguments)), self.transaction)
+        return giver.transact(lambda: self.answer(given, arguments), self.transaction)
+
+    def answer(self, given: list[Any], arguments: dict[str, Any]) -> Any:
+        """What the function answers, ready for the wire; within the call's transaction."""
+        found = {key: find(arguments[key]) for key, find in self.finders.items() if key in arguments}
+        return self.returns.dump(self.function(*given, **{**arguments, **found}))
 
     def bind(self, values: Sequence[Any]) -> dict[str, Any]:
         if not self.least <= len(values) <= self.most:
@@ -108,7 +138,7 @@ class Method:
             if param.required and param.name not in values:
                 raise BadParams(f"{param.name}: missing")
         return {
-            p.name: p.load(values[p.name])
+            p.key: p.load(values[p.name])
             for p in self.params
             if p.name in values and (p.required or not is_skipped(values[p.name]))
         }
@@ -119,13 +149,21 @@ class Method:
         return f"{self.name} takes {accepted} parameters, got {number}{missing}"
 
     def signatures(self) -> list[list[str]]:
-        """The result's type and then the parameters', once for each accepted number of arguments."""
+        """The result's type and then the parameters', once for each accepted number of arguments.
+
+        A result that comes in two types has that many signatures more.
+        """
         types = [p.codec.name for p in self.params] + ["undefined"] * (self.most - len(self.params))
-        return [[self.returns.name, *types[:length]] for length in range(self.least, self.most + 1)]
+        lengths = range(self.least, self.most + 1)
+        return [[result, *types[:length]] for length in lengths for result in self.returns.names]
 
     def help(self) -> str:
         """The docstring, with types where the parameters are described."""
         return "\n\n".join(filter(None, [self.doc, "\n".join(p.described for p in self.params)]))
+
+
+def declared(parameter: inspect.Parameter, doc: str, name: str, hint: Any) -> Param:
+    return Param(parameter.name, name, codec_for(hint), parameter.default is parameter.empty, doc)
 
 
 def is_skipped(value: Any) -> bool:

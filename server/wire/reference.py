@@ -7,7 +7,7 @@ from lxml import html
 from lxml.builder import ElementMaker
 
 from .declare import Method, Param
-from .types import Array, Codec, Keyed, Struct
+from .types import Array, Codec, Keyed, OrFalse, Struct
 
 E: Any = ElementMaker(makeelement=html.html_parser.makeelement)
 
@@ -89,6 +89,8 @@ def shape(codec: Codec) -> str:
         return f"array of {shape(codec.item)}"
     if isinstance(codec, Keyed):
         return f"struct of {shape(codec.item)} by {codec.key.name}"
+    if isinstance(codec, OrFalse):
+        return f"{shape(codec.item)}, or false"
     if isinstance(codec, Struct):
         members = (f"{name} {shape(member)}" for name, member in codec.members.items())
         return f"struct ({', '.join(members)})"

@@ -25,6 +25,7 @@ class Codec:
         self, name: str, load: Callable[[Any], Any], dump: Callable[[Any], Any] = lambda value: value
     ) -> None:
         self.name, self.load, self.dump = name, load, dump
+        self.names = [name]
 
 
 def wrong(expected: str, value: Any) -> BadParams:
@@ -75,6 +76,14 @@ def load_natural(value: Any) -> int:
     return number
 
 
+def load_key(value: Any) -> int:
+    """A number by which something is looked up; one that names nothing is found out there."""
+    number = load_int(value)
+    if not -LARGEST_ID <= number <= LARGEST_ID:
+        raise BadParams("is out of range")
+    return number
+
+
 def load_id(value: Any) -> int:
     number = load_int(value)
     if not 0 <= number <= LARGEST_ID:
@@ -109,6 +118,10 @@ def dump_epoch(moment: datetime.datetime) -> str:
     return str(int(moment.timestamp()))
 
 
+def dump_seconds(moment: datetime.datetime) -> int:
+    return dump_int(int(moment.timestamp()))
+
+
 class File(NamedTuple):
     """A file as a form brings it: the name its sender gives it, and its bytes."""
 
@@ -128,8 +141,10 @@ INT = Codec("int", load_int, dump_int)
 NATURAL = Codec("int", load_natural, dump_int)
 BOOLEAN = Codec("boolean", load_flag, bool)
 MOMENT = Codec("dateTime.iso8601", lambda value: value)
+SECONDS = Codec("int", load_int, dump_seconds)
 EPOCH = Codec("string", load_int, dump_epoch)
 ID = Codec("string", load_id, str)
+KEY = Codec("int", load_key, dump_int)
 IDS = Codec("string", load_ids)
 ANYTHING = Codec("undefined", lambda value: value)
 
@@ -157,11 +172,28 @@ class Struct(Codec):
     """A TypedDict: its members are written in the order in which they are declared."""
 
     def __init__(self, declared: Any) -> None:
-        super().__init__("struct", lambda value: value, self.dump_members)
+        super().__init__("struct", self.load_members, self.dump_members)
         hints = typing.get_type_hints(declared, include_extras=True)
         self.members = {key: codec_for(hint) for key, hint in hints.items()}
         self.required = declared.__required_keys__
         self.dumps = [(key, codec.dump) for key, codec in self.members.items()]
+
+    def load_members(self, values: Any) -> dict[str, Any]:
+        """The members that are given; nil stands for one that is not."""
+        if type(values) is not dict:
+            raise wrong("struct", values)
+        given = {key: value for key, value in values.items() if value is not None}
+        for key in sorted(self.required - given.keys()):
+            raise BadParams(f"{key}: missing")
+        return {key: self.load_member(key, value) for key, value in given.items()}
+
+    def load_member(self, key: str, value: Any) -> Any:
+        if key not in self.members:
+            raise BadParams(f"{key[:50]}: no such member")
+        try:
+            return self.members[key].load(value)
+        except BadParams as error:
+            raise BadParams(f"{key}: {error}") from None
 
     def dump_members(self, values: Any) -> dict[str, Any]:
         assert self.required <= values.keys() <= self.members.keys(), sorted(values)
@@ -179,6 +211,26 @@ class Keyed(Codec):
         return {self.key.dump(key): self.item.dump(value) for key, value in values.items()}
 
 
+class OrFalse(Codec):
+    """A result of some type, or false where there is none."""
+
+    def __init__(self, item: Codec) -> None:
+        super().__init__(item.name, item.load, self.dump_item)
+        self.item = item
+        self.names = [*item.names, BOOLEAN.name]
+
+    def dump_item(self, value: Any) -> Any:
+        return value if value is False else self.item.dump(value)
+
+
+class Looked(Codec):
+    """What is named on the wire by a value of *codec*, and found by it within the call's transaction."""
+
+    def __init__(self, codec: Codec, find: Callable[[Any], Any]) -> None:
+        super().__init__(codec.name, codec.load)
+        self.find = find
+
+
 Text = Annotated[str, BASE64]
 Id = Annotated[int, ID]
 Ids = Annotated[list[int], IDS]
@@ -186,6 +238,8 @@ Names = Annotated[list[str], Array(BASE64, lone=True)]
 Natural = Annotated[int, NATURAL]
 Moment = Annotated[datetime.datetime, MOMENT]
 Epoch = Annotated[datetime.datetime, EPOCH]
+Seconds = Annotated[datetime.datetime, SECONDS]
+Key = Annotated[int, KEY]
 
 PLAIN = {Any: ANYTHING, str: STRING, int: INT, bool: BOOLEAN, File: Codec("file", load_file)}
 
@@ -202,8 +256,8 @@ def codec_for(hint: Any) -> Codec:
     if origin is dict:
         return Keyed(codec_for(arguments[0]), codec_for(arguments[1]))
     if origin in (types.UnionType, typing.Union):
-        [hint] = [each for each in arguments if each is not type(None)]
-        return codec_for(hint)
+        [hint] = [each for each in arguments if each not in (type(None), typing.Literal[False])]
+        return OrFalse(codec_for(hint)) if typing.Literal[False] in arguments else codec_for(hint)
     if typing.is_typeddict(hint):
         return Struct(hint)
     return PLAIN[hint]

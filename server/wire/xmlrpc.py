@@ -10,6 +10,7 @@ from xmlrpc.server import SimpleXMLRPCDispatcher
 from ..errors import BadParams, Refusal, Unavailable
 from .declare import Giver, Method, Transaction
 from .parser import NotACall, read_call
+from .types import Codec
 from .writer import write_answer, write_fault
 
 log = logging.getLogger(__name__)
@@ -26,7 +27,7 @@ CAPABILITIES = {
 }
 
 
-def refuse_by_fault(error: Refusal) -> Any:
+def refuse_by_fault(returns: Codec, error: Refusal) -> Any:
     """The answer of a method whose result has no room for a refusal."""
     raise Fault(error.code, str(error))
 
@@ -102,7 +103,7 @@ class Dispatcher(SimpleXMLRPCDispatcher):
             raise Fault(BAD_PARAMS, str(error)) from None
         if isinstance(error, Unavailable):
             raise Fault(error.code, str(error)) from None
-        return method.refuse(error)
+        return method.refuse(method.returns, error)
 
     def declared(self, name: str) -> Method:
         try:

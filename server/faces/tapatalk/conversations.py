@@ -12,6 +12,7 @@ from models import (
     User,
     attachments_of_page,
     conversations_of,
+    is_direct,
     is_online,
     page_of_conversations,
     page_of_messages,
@@ -24,7 +25,7 @@ from ...actions import access, conversations, messages
 from ...errors import BadInput
 from ...visits import Visit
 from ...wire.types import Epoch, Id, Ids, Moment, Names, Natural, Text
-from .door import YES, Attached, Participant, Result, attached, face, participant
+from .door import NOBODY, YES, Attached, Participant, Result, attached, face, participant, peer
 
 BOTH_MODES = 3
 HIDE, LEAVE = 1, 2
@@ -194,13 +195,13 @@ def get_conversations(
     """
     offset, limit = window(start_num, last_num)
     rows = page_of_conversations(user=user.id, offset=offset, limit=limit)
-    people = people_by_conversation(visit, [row.id for row in rows])
+    people = people_by_conversation([row.id for row in rows])
     return {
         **YES,
         "conversation_count": conversations_of.one(user=user.id).number,
         "unread_count": unread_conversations.one(user=user.id).number,
         "can_upload": True,
-        "list": [listed(user, row, people[row.id]) for row in rows],
+        "list": [listed(user, visit, row, people[row.id]) for row in rows],
     }
 
 
@@ -229,11 +230,12 @@ def get_conversation(
     rows = page_of_messages(**page)
     files = attachments_by_message(visit, attachments_of_page(**page))
     render = text.html if return_html else text.subset
-    people = people_by_conversation(visit, [conv_id])[conv_id]
+    people = people_by_conversation([conv_id])[conv_id]
+    shown_people = participants(visit, conversation, people)
     answer: Any = {
-        **thread(user, conversation),
-        "participant_count": len(people),
-        "participants": people,
+        **thread(user, conversation, title_of(user, conversation, people)),
+        "participant_count": len(shown_people),
+        "participants": shown_people,
         "list": [shown(user, conversation, row, render(row.body), files.get(row.id, [])) for row in rows],
     }
     if rows and rows[-1].seq > conversation.participant.read_seq:
@@ -248,8 +250,10 @@ def get_quote_conversation(user: User, /, conv_id: Id, msg_id: Id) -> Quote:
     :param conv_id: the conversation
     :param msg_id: the message, which belongs to it
     """
-    message = access.message(access.conversation(user, conv_id), msg_id)
-    quote = text.quote(message.body, message.author.username, message.id, message.author_id)
+    conversation = access.conversation(user, conv_id)
+    message = access.message(conversation, msg_id)
+    name = message.author.username if message.author else conversation.peer or ""
+    quote = text.quote(message.body, name, message.id, message.author_id or NOBODY)
     return {**YES, "text_body": quote}
 
 
@@ -334,11 +338,24 @@ def window(start_num: int | None, last_num: int | None) -> tuple[int, int]:
     return start, min(MOST, max(0, last - start + 1))
 
 
-def people_by_conversation(visit: Visit, ids: list[int]) -> dict[int, dict[int, Participant]]:
-    people: dict[int, dict[int, Participant]] = {each: {} for each in ids}
+def people_by_conversation(ids: list[int]) -> dict[int, list[Any]]:
+    people: dict[int, list[Any]] = {each: [] for each in ids}
     for row in people_in(ids):
-        people[row.conversation_id][row.id] = participant(visit, row, row.status == LEFT)
+        people[row.conversation_id].append(row)
     return people
+
+
+def participants(visit: Visit, conversation: Any, people: list[Any]) -> dict[int, Participant]:
+    """Who takes or took part, by id, and the one who has no account."""
+    nobody = {NOBODY: peer(conversation.peer)} if conversation.peer else {}
+    return nobody | {row.id: participant(visit, row, row.status == LEFT) for row in people}
+
+
+def title_of(user: User, conversation: Any, people: list[Any]) -> str:
+    """What the conversation is about; what is between two is called by the other's name."""
+    if not is_direct(conversation.app):
+        return text.plain(conversation.subject)
+    return conversation.peer or next((row.display_name for row in people if row.id != user.id), "")
 
 
 def attachments_by_message(visit: Visit, rows: Iterable[Any]) -> dict[int, list[Attached]]:
@@ -349,30 +366,31 @@ def attachments_by_message(visit: Visit, rows: Iterable[Any]) -> dict[int, list[
     }
 
 
-def listed(user: User, row: Any, people: dict[int, Participant]) -> Listed:
-    starter = row.starter_id == user.id
-    title = text.plain(row.subject)
+def listed(user: User, visit: Visit, row: Any, people: list[Any]) -> Listed:
+    may_edit = access.may_edit(user, row)
+    title = title_of(user, row, people)
+    shown_people = participants(visit, row, people)
     item: Listed = {
         "conv_id": row.id,
-        "reply_count": row.last_seq - 1,
-        "participant_count": len(people),
-        "start_user_id": row.starter_id,
-        "last_user_id": row.last_author_id,
-        "last_conv_time": row.last_sent_at,
-        "timestamp": row.last_sent_at,
+        "reply_count": max(0, row.last_seq - 1),
+        "participant_count": len(shown_people),
+        "start_user_id": row.starter_id or NOBODY,
+        "last_user_id": (row.last_author_id if row.last_seq else row.starter_id) or NOBODY,
+        "last_conv_time": row.last_sent_at or row.started_at,
+        "timestamp": row.last_sent_at or row.started_at,
         "start_conv_time": row.started_at,
         "conv_subject": title,
-        "participants": people,
+        "participants": shown_people,
         "new_post": row.unread > 0,
         "unread_num": row.unread,
         "start_timestamp": row.started_at,
         "conv_title": title,
         "total_message_num": row.last_seq,
-        "short_content": text.preview(row.last_body),
+        "short_content": text.preview(row.last_body or ""),
         "is_closed": row.status == CLOSED,
         "can_invite": access.may_invite(user, row),
-        "can_edit": starter,
-        "can_close": starter,
+        "can_edit": may_edit,
+        "can_close": may_edit,
         "can_upload": access.may_reply(user, row),
         "delete_mode": BOTH_MODES,
     }
@@ -381,18 +399,18 @@ def listed(user: User, row: Any, people: dict[int, Participant]) -> Listed:
     return item
 
 
-def thread(user: User, conversation: Conversation) -> Any:
+def thread(user: User, conversation: Conversation, title: str) -> Any:
     """What an opened conversation says of itself, without its people and messages."""
-    starter = conversation.starter_id == user.id
+    may_edit = access.may_edit(user, conversation)
     reason = conversation.participant.invite_reason
     return {
         **YES,
         "conv_id": conversation.id,
-        "conv_title": text.plain(conversation.subject),
+        "conv_title": title,
         "total_message_num": conversation.last_seq,
         "can_invite": access.may_invite(user, conversation),
-        "can_edit": starter,
-        "can_close": starter,
+        "can_edit": may_edit,
+        "can_close": may_edit,
         "is_closed": conversation.is_closed,
         "can_upload": access.may_reply(user, conversation),
         "delete_mode": BOTH_MODES,
@@ -408,7 +426,7 @@ def shown(
     return {
         "msg_id": row.id,
         "msg_content": content,
-        "msg_author_id": row.author_id,
+        "msg_author_id": row.author_id or NOBODY,
         "is_unread": unread,
         "is_online": is_online(row.seen_at),
         "has_left": row.status == LEFT,

@@ -7,9 +7,11 @@ from models import User, is_online
 
 from ...errors import NotAuthenticated, Refusal
 from ...visits import Visit
-from ...wire.types import Id, Text
+from ...wire.types import Codec, Id, Text
 from ..face import Face
 
+# The id of one who has no account, only a name.
+NOBODY = 0
 NOT_LOGGED_IN = "You are not logged in or you do not have permission to do this action."
 
 
@@ -33,7 +35,7 @@ class Person(TypedDict):
 YES: Result = {"result": True, "result_text": ""}
 
 
-def refuse(error: Refusal) -> dict[str, Any]:
+def refuse(returns: Codec, error: Refusal) -> dict[str, Any]:
     """A refusal in the form of the mobile apps: a struct, never a fault."""
     if isinstance(error, NotAuthenticated):
         return no(NOT_LOGGED_IN) | {"error": b"Login required", "result_reason": 1}
@@ -44,7 +46,7 @@ def no(text: str) -> dict[str, Any]:
     return {"result": False, "result_text": text.encode()}
 
 
-face = Face("forum", refuse)
+face = Face(User, refuse)
 
 
 def icon_url(visit: Visit, user_id: int, avatar: str) -> str:
@@ -121,4 +123,16 @@ def participant(visit: Visit, row: Any, left: bool) -> Participant:
         "is_online": is_online(row.seen_at),
         "has_left": left,
         "icon_url": icon_url(visit, row.id, row.avatar),
+    }
+
+
+def peer(name: str) -> Participant:
+    """The other side of a text conversation where it has no account."""
+    return {
+        "username": name,
+        "user_id": NOBODY,
+        "user_type": "normal",
+        "is_online": False,
+        "has_left": False,
+        "icon_url": "",
     }

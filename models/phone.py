@@ -1,0 +1,167 @@
+"""What only the phone in the game has: connected players, contacts, blocked numbers, calls."""
+
+from typing import Any
+
+from peewee import JOIN, BigIntegerField, BooleanField, CharField, Check, ForeignKeyField, TextField
+
+from .base import MomentField, Prepared, Table, now, slot
+from .cleaning import CleanName, CleanText
+from .users import User
+
+RINGING, TALKING, ENDED = "ringing", "active", "ended"
+
+
+class Source(Table):
+    """A connected player: the id by which the game server knows him until he disconnects."""
+
+    user_id: int
+
+    src = BigIntegerField(unique=True)
+    user = ForeignKeyField(User, unique=True, on_delete="CASCADE")
+    connected_at = MomentField(default=now)
+
+    class Meta:
+        constraints = [Check("src > 0")]
+
+
+class GameServer(Table):
+    """The game server as it runs now: its *epoch* changes when it starts anew, and with it all sources."""
+
+    epoch = CleanName()
+
+    class Meta:
+        constraints = [Check("id = 1")]
+
+
+class Contact(Table):
+    """An entry of the *owner*'s phone book."""
+
+    owner_id: int
+
+    owner = ForeignKeyField(User, on_delete="CASCADE", index=False)
+    number = CleanName()
+    digits = CharField()
+    firstname = CleanName(default="")
+    lastname = CleanName(default="")
+    notes = CleanText(default="")
+    image = CleanText(default="")
+    favorite = BooleanField(default=False)
+
+    class Meta:
+        indexes = ((("owner", "digits"), True),)
+
+    @property
+    def name(self) -> str:
+        """What the owner calls him; the number where he has given no name."""
+        return f"{self.firstname} {self.lastname}".strip() or self.number
+
+
+class BlockedNumber(Table):
+    """A number from which *owner* takes neither calls nor texts."""
+
+    owner = ForeignKeyField(User, on_delete="CASCADE", index=False)
+    digits = CharField()
+
+    class Meta:
+        indexes = ((("owner", "digits"), True),)
+
+
+class Call(Table):
+    """One call, tried or made. A side without an account is there by its number, or its name, alone.
+
+    *key* is what the world calls it. It rings until *rings_until*, unless it is answered or ended before;
+    *outcome* is empty while it is live.
+    """
+
+    caller_id: int | None
+    callee_id: int | None
+
+    key = CharField(unique=True)
+    caller = ForeignKeyField(User, null=True, index=False)
+    callee = ForeignKeyField(User, null=True, index=False)
+    from_number = CleanName()
+    to_number = CleanName()
+    kind = CharField()
+    started_at = MomentField(default=now)
+    rings_until = MomentField()
+    answered_at = MomentField(null=True)
+    ended_at = MomentField(null=True)
+    outcome = CharField(default="")
+
+    class Meta:
+        constraints = [Check("(ended_at IS NULL) = (outcome = '')")]
+
+
+class Line(Table):
+    """A side of a live call, by the form in which numbers are compared: no number is in two."""
+
+    call_id: int
+
+    key = TextField(unique=True)
+    call = ForeignKeyField(Call, backref="lines", on_delete="CASCADE")
+
+
+class CallEntry(Table):
+    """A call in the history of one who made or got it."""
+
+    user = ForeignKeyField(User, on_delete="CASCADE", index=False)
+    call = ForeignKeyField(Call, on_delete="CASCADE")
+    is_outgoing = BooleanField()
+
+    class Meta:
+        indexes = ((("user", "id"), False),)
+
+
+def _source_owner() -> Any:
+    return User.select(User).join(Source).where(Source.src == slot("src"), User.disabled_at.is_null())
+
+
+def _calls() -> Any:
+    """Calls with the sources that both sides have now."""
+    theirs = Source.alias("theirs")
+    return (
+        Call.select(
+            Call.id,
+            Call.key,
+            Call.caller,
+            Call.callee,
+            Call.from_number,
+            Call.to_number,
+            Call.kind,
+            Call.started_at,
+            Call.rings_until,
+            Call.answered_at,
+            Call.ended_at,
+            Call.outcome,
+            Source.src.alias("from_src"),
+            theirs.src.alias("to_src"),
+        )
+        .join(Source, JOIN.LEFT_OUTER, on=(Source.user == Call.caller))
+        .join(theirs, JOIN.LEFT_OUTER, on=(theirs.user == Call.callee))
+    )
+
+
+def _call_with() -> Any:
+    return _calls().where(Call.key == slot("key"))
+
+
+def _call_on() -> Any:
+    is_live = Call.answered_at.is_null(False) | (Call.rings_until > slot("now"))
+    return _calls().join_from(Call, Line).where(Line.key == slot("line"), Call.ended_at.is_null(), is_live)
+
+
+def _page_of_calls() -> Any:
+    return (
+        _calls()
+        .join_from(Call, CallEntry)
+        .select_extend(CallEntry.id.alias("entry_id"), CallEntry.is_outgoing)
+        .where(CallEntry.user == slot("user"), CallEntry.id < slot("before"))
+        .order_by(CallEntry.id.desc())
+        .limit(slot("limit"))
+    )
+
+
+source_owner = Prepared(_source_owner)
+call_with = Prepared(_call_with)
+call_on = Prepared(_call_on)
+page_of_calls = Prepared(_page_of_calls)

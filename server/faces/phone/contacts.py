@@ -1,0 +1,137 @@
+"""Phone books: fetched, added to, changed; numbers blocked and favourites marked."""
+
+from typing import NotRequired, TypedDict
+
+from models import Contact, User
+
+from ...actions import contacts
+from ...wire.types import Key
+from .door import Outcome, face, for_player
+
+
+class PhoneContact(TypedDict):
+    id: int
+    number: str
+    contactNumber: str
+    name: str
+    firstname: str
+    lastname: str
+    notes: str
+    image: str
+    isBlocked: bool
+    favorite: bool
+
+
+class OneContact(Outcome):
+    contact: NotRequired[PhoneContact]
+
+
+class Fields(TypedDict, total=False):
+    """What can be changed of a contact."""
+
+    contactNumber: str
+    firstname: str
+    lastname: str
+    notes: str
+    image: str
+    favorite: bool
+
+
+@for_player("PhoneApp_FetchContactsBy", "read")
+def fetch_contacts(player: User) -> list[PhoneContact]:
+    """List a player's contacts, the favourites first, then by name.
+
+    :param player: whose phone book
+    """
+    blocked = contacts.blocked_by(player)
+    found = Contact.select().where(Contact.owner == player)
+    shown = [phone_contact(player, contact, blocked) for contact in found]
+    return sorted(shown, key=lambda each: (not each["favorite"], each["name"].casefold(), each["id"]))
+
+
+@for_player("PhoneApp_AddContactBy")
+def add_contact(
+    player: User, contact_number: str, firstname: str, lastname: str, notes: str = "", image: str = ""
+) -> OneContact:
+    """Put a number into a player's phone book, whether anybody has that number or not.
+
+    :param player: whose phone book
+    :param contact_number: the number to add, which must not be his own or among his contacts already
+    :param firstname: the contact's first name, which may be empty
+    :param lastname: the contact's last name, which may be empty
+    :param notes: what the player wants to remember
+    :param image: the http or https address of a picture
+    """
+    return told(player, contacts.add(player, contact_number, firstname, lastname, notes, image))
+
+
+@face.method("PhoneApp_DeleteContact")
+def delete_contact(contact_id: Key) -> bool:
+    """Take a contact out of the phone book for good; false where there is none.
+
+    :param contact_id: the contact
+    """
+    contacts.delete(contact_id)
+    return True
+
+
+@face.method("PhoneApp_UpdateContact")
+def update_contact(contact_id: Key, fields: Fields) -> OneContact:
+    """Change what is given of a contact, by the rules for adding one.
+
+    :param contact_id: the contact
+    :param fields: a struct of any of contactNumber, firstname, lastname, notes, image, favorite
+    """
+    contact = contacts.find(contact_id)
+    favorite = fields.pop("favorite", None)
+    values = {COLUMNS.get(key, key): str(value) for key, value in fields.items()}
+    contacts.change(contact, values, favorite)
+    return told(contact.owner, contact)
+
+
+COLUMNS = {"contactNumber": "number"}
+
+
+@for_player("PhoneApp_SetBlockedBy")
+def set_blocked(player: User, contact_number: str, blocked: bool) -> bool:
+    """Block a number, so that a player gets no calls and texts from it, or stop blocking it.
+
+    :param player: who wants his peace
+    :param contact_number: the number, among his contacts or not
+    :param blocked: true blocks, false stops blocking
+    """
+    if blocked:
+        contacts.block(player, contact_number)
+    else:
+        contacts.unblock(player, contact_number)
+    return True
+
+
+@face.method("PhoneApp_SetFavorite")
+def set_favorite(contact_id: Key, favorite: bool) -> bool:
+    """Mark a contact as a favourite, or no longer; false where there is none.
+
+    :param contact_id: the contact
+    :param favorite: true marks, false takes the mark away
+    """
+    contacts.change(contacts.find(contact_id), {}, favorite)
+    return True
+
+
+def told(owner: User, contact: Contact) -> OneContact:
+    return {"success": True, "contact": phone_contact(owner, contact, contacts.blocked_by(owner))}
+
+
+def phone_contact(owner: User, contact: Contact, blocked: set[str]) -> PhoneContact:
+    return {
+        "id": contact.id,
+        "number": owner.number or "",
+        "contactNumber": contact.number,
+        "name": contact.name,
+        "firstname": contact.firstname,
+        "lastname": contact.lastname,
+        "notes": contact.notes,
+        "image": contact.image,
+        "isBlocked": contact.digits in blocked,
+        "favorite": contact.favorite,
+    }

@@ -1,0 +1,87 @@
+"""What all methods of the phone door share: who a call is for, and the shapes of a no."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, NotRequired, TypedDict, TypeVar
+from xmlrpc.client import Fault
+
+from models import User
+
+from ... import text
+from ...actions import access
+from ...errors import NotAuthenticated, Refusal, TooMany
+from ...visits import Script
+from ...wire.declare import Transaction, camel
+from ...wire.types import KEY, STRING, Array, Codec, Looked, Seconds, Struct
+from ..face import Face
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Outcome(TypedDict):
+    """Whether it was done; *message* says why not."""
+
+    success: bool
+    message: NotRequired[str]
+
+
+class Said(TypedDict):
+    """A message; *sender* is a number, or a name where there is none."""
+
+    id: int
+    sender: str
+    senderName: str
+    content: str
+    type: str
+    createdAt: Seconds
+
+
+def refuse(returns: Codec, error: Refusal) -> Any:
+    """A no in the shape of what the method returns; only a caller without a key gets a fault."""
+    if isinstance(error, NotAuthenticated | TooMany):
+        raise Fault(error.code, str(error))
+    if isinstance(returns, Struct):
+        return {"success": False, "message": str(error)}
+    return [] if isinstance(returns, Array) else False
+
+
+face = Face(Script, refuse, camel)
+
+# How a player is named, by the end of a method's name.
+BY_NAME = {
+    "Src": ("src", Annotated[User, Looked(KEY, access.player_at)]),
+    "Number": ("number", Annotated[User, Looked(STRING, access.player_with)]),
+}
+
+
+def for_player(stem: str, transaction: Transaction = "write") -> Callable[[F], F]:
+    """Publish the function below twice: for the *player* under a source, and with a number."""
+    return published_twice(stem, "player", BY_NAME, transaction)
+
+
+def published_twice(
+    stem: str, key: str, ways: dict[str, tuple[str, Any]], transaction: Transaction
+) -> Callable[[F], F]:
+    """Publish the function below once for each of the *ways* in which its parameter *key* is named."""
+
+    def publish(function: F) -> F:
+        for ending, way in ways.items():
+            face.method(f"{stem}{ending}", transaction, instead={key: way})(function)
+        return function
+
+    return publish
+
+
+def said(message: Any, sender: str, name: str) -> Said:
+    """A message, or a row with its columns, as a phone shows it: without the forum's markup."""
+    return {
+        "id": message.id,
+        "sender": sender,
+        "senderName": name,
+        "content": text.plain(message.body),
+        "type": message.kind,
+        "createdAt": message.sent_at,
+    }
+
+
+def said_by(user: User, message: Any) -> Said:
+    return said(message, user.number or user.display_name, user.display_name)

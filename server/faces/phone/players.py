@@ -1,0 +1,97 @@
+"""Players: connected, disconnected, and looked up by source, number or identifier."""
+
+from typing import Literal, NotRequired, TypedDict
+
+from models import Source, User
+
+from ...actions import access, players
+from ...wire.types import Key
+from .door import Outcome, face
+
+
+class Connected(Outcome):
+    userId: NotRequired[int]
+
+
+class Player(TypedDict):
+    """A connected player."""
+
+    src: Key
+    identifier: str
+    number: str
+    name: str
+
+
+class Synced(Outcome):
+    connected: NotRequired[int]
+    dropped: NotRequired[int]
+
+
+@face.method("Players_Connect")
+def connect(src: Key, identifier: str, number: str, name: str) -> Connected:
+    """Say that a player has connected, or that his number or name has changed.
+
+    A player with a new identifier becomes a user, without a password. A source in use passes to him, and
+    a source that he had before is forgotten.
+
+    :param src: his server id, above 0
+    :param identifier: what names him for ever, such as license:…
+    :param number: his phone number from now on; that of another user is refused
+    :param name: his name, as others are shown it
+    """
+    user = players.connect(src, identifier, number, name)
+    return {"success": True, "userId": user.id}
+
+
+@face.method("Players_Disconnect")
+def disconnect(src: Key) -> bool:
+    """Forget a source, and end the player's live call; false where nobody is connected under it.
+
+    :param src: his server id
+    """
+    return players.disconnect([src]) > 0
+
+
+@face.method("Players_Sync")
+def sync(epoch: str, players_: list[Player]) -> Synced:
+    """Say who is connected, all of them, and get the numbers of those connected now and dropped.
+
+    Whoever is not in the list is dropped. With a new epoch everyone is dropped first, because sources start
+    again for other people. A player who cannot be connected is left out, and *message* says why.
+
+    :param epoch: names this run of the game server, for instance by the time of its start
+    :param players_: structs of src, identifier, number and name
+    """
+    wanted = [players.Wanted(**player) for player in players_]
+    synced = players.sync(epoch, wanted)
+    answer: Synced = {"success": True, "connected": synced.connected, "dropped": synced.dropped}
+    return {**answer, "message": " ".join(synced.refused)} if synced.refused else answer
+
+
+@face.method("GetNumberFromPlayer", "read")
+def number_from_player(src: Key) -> str | Literal[False]:
+    """Give the phone number of a connected player, or false.
+
+    :param src: his server id
+    """
+    return access.player_at(src).number or False
+
+
+@face.method("GetNumberFromIdentifier", "read")
+def number_from_identifier(identifier: str) -> str | Literal[False]:
+    """Give the phone number of a player, connected or not, or false.
+
+    :param identifier: what names him for ever
+    """
+    user = User.enabled().where(User.identifier == identifier).first()
+    return (user and user.number) or False
+
+
+@face.method("GetPlayerSrcFromActiveNumber", "read")
+def source_from_number(number: str) -> int | Literal[False]:
+    """Give the server id of the connected player with a number, or false.
+
+    :param number: the phone number
+    """
+    source = Source.get_or_none(Source.user == access.player_with(number))
+    return source.src if source else False
