@@ -20,6 +20,8 @@ from .cleaning import CleanName, CleanText
 from .users import User
 
 ACTIVE, HIDDEN, LEFT, IGNORING = "active", "hidden", "left", "ignoring"
+# Those who are in a conversation, whether they see it or not.
+THERE = [ACTIVE, HIDDEN]
 OPEN, CLOSED = "active", "closed"
 FORUM, DARKCHAT, MESSAGES = "forum", "darkchat", "messages"
 SAID, JOINED, GONE, REMOVED = "text", "joined", "left", "removed"
@@ -53,10 +55,18 @@ class Conversation(Table):
     @classmethod
     def visible_to(cls, user: User) -> Any:
         """The conversations in which *user* is active: the whole of the permission to read."""
+        return cls.of(user).where(Participant.status == ACTIVE)
+
+    @classmethod
+    def rooms_of(cls, user: User) -> Any:
+        """The rooms that *user* is in; a phone shows those too that he has hidden on the forum."""
+        return cls.of(user).where(Participant.status.in_(THERE), cls.app == DARKCHAT)
+
+    @classmethod
+    def of(cls, user: User) -> Any:
+        """The conversations in which *user* takes or took part, each with his own place in it."""
         return (
-            cls.select(cls, Participant)
-            .join(Participant, attr="participant")
-            .where(Participant.user == user, Participant.status == ACTIVE)
+            cls.select(cls, Participant).join(Participant, attr="participant").where(Participant.user == user)
         )
 
     @property
@@ -235,7 +245,7 @@ def _places() -> Any:
             JOIN.LEFT_OUTER,
             on=(Message.id == Participant.newest_id) & (Message.conversation == Conversation.id),
         )
-        .where(Participant.user == slot("user"), Participant.status == ACTIVE)
+        .where(Participant.user == slot("user"))
     )
 
 
@@ -248,11 +258,11 @@ def _page(places: Any) -> Any:
 
 
 def _page_of_conversations() -> Any:
-    return _page(_places())
+    return _page(_places().where(Participant.status == ACTIVE))
 
 
 def _page_of_rooms() -> Any:
-    return _page(_places().where(Conversation.app == DARKCHAT))
+    return _page(_places().where(Participant.status.in_(THERE), Conversation.app == DARKCHAT))
 
 
 def _place_in() -> Any:

@@ -228,10 +228,10 @@ def restore(file: Path, force: bool, **values: Any) -> None:
 @store_options
 def reference_command(**values: Any) -> None:
     """Write the method reference, as Markdown."""
-    from .app import SECTIONS
+    from .app import sections
     from .wire import reference
 
-    click.echo(reference.markdown(SECTIONS))
+    click.echo(reference.markdown(sections()))
 
 
 @main.group()

@@ -8,7 +8,7 @@ import time
 from base64 import b64decode
 from collections.abc import Callable
 from io import BytesIO
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Request, Response
@@ -28,22 +28,20 @@ from .wire.coding import deflated, inflated
 from .wire.types import File
 from .wire.xmlrpc import SYSTEM, Dispatcher
 
+if TYPE_CHECKING:
+    from .wire.reference import Section
+
 log = logging.getLogger("switchboard")
 
 ENDPOINTS = ("/mobiquo/mobiquo.php", "/mobiquo/mobiquo", "/mobiquo", "/RPC2")
 ATTACHMENT = re.compile(r"/attachments/([0-9]{1,18})/(thumbnail/)?[^/]+", re.ASCII)
 MULTIPART_ROOM = 64 * 1024
 METHODS = SYSTEM | tapatalk.face.methods | phone.face.methods
-SECTIONS = {
-    "Forum": [*tapatalk.face.methods.values(), *tapatalk.face.forms.values()],
-    "Phone": list(phone.face.methods.values()),
-    "System": list(SYSTEM.values()),
-}
-INTRO = (
-    "This address takes XML-RPC calls from forum apps and scripts. Any XML-RPC client can use it; with "
-    'Python: xmlrpc.client.ServerProxy("http://name:password@host/RPC2").\n\nText travels as base64 of '
-    "UTF-8, ids as strings, dates in UTC. An optional parameter is skipped with an empty string or an empty "
-    "array."
+GENERAL = (
+    "This address takes XML-RPC calls, from any XML-RPC client. An optional parameter is left out at the "
+    "end, or skipped with an empty string, an empty array or nil.\n\n"
+    "Faults: -32700 what came is no call, -32601 no such method, -32602 wrong arguments, 401 no or a wrong "
+    "server key, 503 the store cannot be used at this moment, -32603 an error of the server's own."
 )
 PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 FILE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
@@ -174,7 +172,19 @@ def reference_page() -> bytes:
     # Only here is lxml needed for it, which is some five megabytes.
     from .wire import reference
 
-    return reference.page(f"Switchboard {__version__}", INTRO, SECTIONS)
+    return reference.page(f"Switchboard {__version__}", sections())
+
+
+def sections() -> "list[Section]":
+    """The reference: every published method, face by face."""
+    from .wire.reference import Section
+
+    forum = [*tapatalk.face.methods.values(), *tapatalk.face.forms.values()]
+    return [
+        Section("XML-RPC", GENERAL, SYSTEM.values()),
+        Section("Forum", tapatalk.ABOUT, forum),
+        Section("Phone", phone.ABOUT, phone.face.methods.values()),
+    ]
 
 
 def plain(text: str, status: int = 200) -> Response:

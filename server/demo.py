@@ -6,7 +6,18 @@ from dataclasses import dataclass, field
 
 from models import User, database
 
-from .actions import access, accounts, attachments, conversations, messages
+from .actions import (
+    access,
+    accounts,
+    attachments,
+    calls,
+    contacts,
+    conversations,
+    messages,
+    players,
+    rooms,
+    texts,
+)
 from .config import Settings
 from .files import Files
 from .passwords import Passwords
@@ -36,6 +47,7 @@ def fill(settings: Settings, files: Files) -> Cast | None:
         }
         cast.server_key = accounts.add_key("demo")
         talk(settings, files, people)
+        play(settings, people)
     return cast
 
 
@@ -84,3 +96,25 @@ def talk(settings: Settings, files: Files, people: dict[str, User]) -> None:
 
 def say(settings: Settings, user: User, conversation_id: int, body: str) -> None:
     messages.reply(settings, user, access.conversation(user, conversation_id), body, [])
+
+
+def play(settings: Settings, people: dict[str, User]) -> None:
+    """What the phone in the game shows: who is there, a room, a phone book, a text, a call."""
+    ann, bob, carol, _ = people.values()
+    wanted = [
+        players.Wanted(src, user.identifier or "", user.number or "", user.display_name)
+        for src, user in enumerate(people.values(), 1)
+    ]
+    players.sync("demo", wanted)
+    room = rooms.create(bob, "Night shift", "NIGHT24")
+    rooms.join(room, ann)
+    rooms.join(room, carol)
+    say(settings, bob, room.id, "The warehouse, at two. Lights off.")
+    contacts.add(ann, bob.number or "", "Bob", "", "Has a truck")
+    contacts.add(ann, "555-0199", "Tyre", "Service")
+    contacts.add(bob, ann.number or "", "Ann", "")
+    texts.send(settings, ann, calls.party("Tyre Service"), "Your tyres are here.")
+    texts.send(settings, ann, calls.party_of(bob), "On my way.")
+    calls.start(settings, bob.number or "", ann.number or "", "phone")
+    calls.accept(calls.party_of(ann))
+    calls.end(calls.party_of(bob))

@@ -57,6 +57,7 @@ def greeting(settings: Settings, cast: Cast | None) -> str:
     lines = [
         f"Switchboard {__version__}",
         f"  forum apps:  {base}/mobiquo/mobiquo.php (or the short {base}/RPC2)",
+        f"  game server: {base}/RPC2",
         f"  reference:   {base}/mobiquo",
         f"  store:       {settings.database}, files in {settings.files_folder}",
     ]
@@ -73,6 +74,8 @@ def cast_lines(base: str, cast: Cast) -> list[str]:
     signed_in = base.replace("://", f"://{name}:{password}@")
     script = f'from xmlrpc.client import ServerProxy; print(ServerProxy("{signed_in}/RPC2").get_inbox_stat())'
     call = "<methodCall><methodName>get_inbox_stat</methodName></methodCall>"
+    as_server = base.replace("://", f"://server:{cast.server_key}@")
+    game = f'ServerProxy("{as_server}/RPC2").Messages_SendMessageToNumber("{cast.numbers[name]}", "Hello")'
     return [
         "  people:",
         *(
@@ -80,8 +83,9 @@ def cast_lines(base: str, cast: Cast) -> list[str]:
             for who in cast.passwords
         ),
         f"  server key:  {cast.server_key}",
-        "  try it, in Python and with curl:",
+        "  try it, in Python as a member and as a game server, and with curl:",
         f"    {script}",
+        f"    from xmlrpc.client import ServerProxy; print({game})",
         f"""    curl -u {name}:{password} -d '{call}' {base}/RPC2""",
     ]
 

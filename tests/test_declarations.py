@@ -1,4 +1,4 @@
-"""What is published is what was promised: the recorded surface, and the nine methods of the page."""
+"""What is published is what was promised: the recorded surface, and the methods of the pages."""
 
 import json
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ import pytest
 
 from server.app import METHODS
 from server.faces.tapatalk import face
-from server.wire.types import Array, Codec, Keyed, Struct
+from server.wire.types import Array, Codec, Keyed, OrFalse, Struct
 
 SURFACE = Path(__file__).parent.parent / "fixtures" / "surface.json"
 
@@ -25,23 +25,27 @@ PARTICIPANTS: Types = {
 
 
 class Promised(NamedTuple):
-    """A method of the page; a member of a struct inside another stands behind a dot."""
+    """A method of a page.
+
+    A member of a struct inside another stands behind a dot; one that an answer may lack has a ? behind it.
+    """
 
     required: Types
     optional: Types
     answer: Types
+    returns: tuple[str, ...] = ("struct",)
 
 
 PAGE = {
     "new_conversation": Promised(
         {"user_name": "array", "subject": "base64", "text_body": "base64"},
         {"attachment_id_array": "array", "group_id": "string"},
-        DONE | {"conv_id": "string"},
+        DONE | {"conv_id?": "string"},
     ),
     "reply_conversation": Promised(
         {"conversation_id": "string", "text_body": "base64"},
         {"subject": "base64", "attachment_id_array": "array", "group_id": "string"},
-        DONE | {"msg_id": "string"},
+        DONE | {"msg_id?": "string"},
     ),
     "invite_participant": Promised(
         {"user_name": "array", "conversation_id": "string"},
@@ -102,7 +106,7 @@ PAGE = {
             "list.attachments.filesize": "int",
             "list.attachments.content_type": "string",
             "list.attachments.url": "string",
-            "list.attachments.thumbnail_url": "string",
+            "list.attachments.thumbnail_url?": "string",
         },
     ),
     "get_quote_conversation": Promised(
@@ -112,6 +116,106 @@ PAGE = {
     "mark_conversation_unread": Promised({"conv_id": "string"}, {}, DONE),
     "mark_conversation_read": Promised({}, {"conv_id": "string"}, DONE),
 }
+
+DARKCHAT_CONVERSATION: Types = {
+    "id": "int",
+    "name": "string",
+    "appName": "string",
+    "createdBy": "int",
+    "joinCode": "string",
+    "createdAt": "int",
+    "updatedAt": "int",
+    "recipients": "array",
+    "recipients.id": "int",
+    "recipients.name": "string",
+    "recipients.number?": "string",
+    "messages": "array",
+    "messages.id": "int",
+    "messages.sender": "string",
+    "messages.senderName": "string",
+    "messages.content": "string",
+    "messages.type": "string",
+    "messages.createdAt": "int",
+    "isItRead": "boolean",
+}
+PHONE_CONTACT: Types = {
+    "id": "int",
+    "number": "string",
+    "contactNumber": "string",
+    "name": "string",
+    "firstname": "string",
+    "lastname": "string",
+    "notes": "string",
+    "image": "string",
+    "isBlocked": "boolean",
+    "favorite": "boolean",
+}
+PHONE_CALL: Types = {
+    "callId": "string",
+    "fromId": "int",
+    "fromNumber": "string",
+    "toId": "int",
+    "toNumber": "string",
+    "callTime": "int",
+    "inCall": "boolean",
+    "type": "string",
+    "isNumberHidden": "boolean",
+    "isCompanyCall": "boolean",
+    "state": "string",
+}
+YES_OR_NO = ("boolean",)
+
+
+def inside(name: str, answer: Types) -> Types:
+    """A struct as the optional member of another."""
+    return {f"{name}?": "struct", **{f"{name}.{key}": kind for key, kind in answer.items()}}
+
+
+def twice(stem: str, promised: Promised) -> dict[str, Promised]:
+    """An export for a player under a source and for one with a number."""
+    return {
+        f"{stem}{ending}": promised._replace(required={**way, **promised.required})
+        for ending, way in {"Src": {"src": "int"}, "Number": {"number": "string"}}.items()
+    }
+
+
+PHONE = {
+    **twice(
+        "Darkchat_CreateConversationBy",
+        Promised(
+            {"name": "string"},
+            {"joinCode": "string"},
+            {"success": "boolean", **inside("newConv", DARKCHAT_CONVERSATION)},
+        ),
+    ),
+    **twice("Darkchat_AddToConversationBy", Promised({"conversationId": "int"}, {}, {}, YES_OR_NO)),
+    **twice(
+        "Darkchat_RemoveFromConversationBy",
+        Promised({"conversationId": "int"}, {"isSelf": "boolean"}, {}, YES_OR_NO),
+    ),
+    **twice("PhoneApp_FetchContactsBy", Promised({}, {}, PHONE_CONTACT, ("array",))),
+    **twice(
+        "PhoneApp_AddContactBy",
+        Promised(
+            {"contactNumber": "string", "firstname": "string", "lastname": "string"},
+            {"notes": "string", "image": "string"},
+            {"success": "boolean", "message?": "string", **inside("contact", PHONE_CONTACT)},
+        ),
+    ),
+    "PhoneApp_DeleteContact": Promised({"contactId": "int"}, {}, {}, YES_OR_NO),
+    "PhoneApp_StartCall": Promised(
+        {"from": "string", "to": "string"}, {"type": "string"}, PHONE_CALL, ("struct", "boolean")
+    ),
+    **twice("PhoneApp_EndCallBy", Promised({}, {}, {}, YES_OR_NO)),
+    **twice("PhoneApp_IsInCallBy", Promised({}, {}, {}, YES_OR_NO)),
+}
+PROMISED = PAGE | PHONE
+BY_SOURCE = [name for name in METHODS if name.endswith("Src")]
+
+
+def twin(name: str) -> str:
+    """The export for a number that stands beside the one for a source."""
+    return name.removesuffix("Src") + "Number"
 
 
 def surface() -> str:
@@ -125,11 +229,11 @@ def surface() -> str:
 
 def members(codec: Codec, path: str = "") -> Iterator[tuple[str, str]]:
     """The members of an answer, with their types, down to the innermost struct."""
-    if isinstance(codec, Array | Keyed):
+    if isinstance(codec, Array | Keyed | OrFalse):
         yield from members(codec.item, path)
     if isinstance(codec, Struct):
         for name, member in codec.members.items():
-            yield f"{path}{name}", member.name
+            yield f"{path}{name}{'' if name in codec.required else '?'}", member.name
             yield from members(member, f"{path}{name}.")
 
 
@@ -140,16 +244,46 @@ def test_the_surface_is_the_recorded_one() -> None:
     )
 
 
-@pytest.mark.parametrize("name", PAGE)
+@pytest.mark.parametrize("name", PROMISED)
 def test_a_promised_method_takes_what_is_promised(name: str) -> None:
-    """The parameters of each method of the page are declared in the page's order, with its types."""
+    """The parameters of each method of the pages are declared in their order, with their types."""
     declared = METHODS[name].params
-    assert {p.name: p.codec.name for p in declared if p.required} == PAGE[name].required
-    assert [(p.name, p.codec.name) for p in declared if not p.required] == list(PAGE[name].optional.items())
-    assert [p.name for p in declared] == [*PAGE[name].required, *PAGE[name].optional]
+    assert {p.name: p.codec.name for p in declared if p.required} == PROMISED[name].required
+    assert [(p.name, p.codec.name) for p in declared if not p.required] == list(
+        PROMISED[name].optional.items()
+    )
+    assert [p.name for p in declared] == [*PROMISED[name].required, *PROMISED[name].optional]
 
 
-@pytest.mark.parametrize("name", PAGE)
+@pytest.mark.parametrize("name", PROMISED)
 def test_a_promised_method_answers_what_is_promised(name: str) -> None:
-    """Every result key of the page is declared, in the struct and of the type that the page gives it."""
-    assert PAGE[name].answer.items() <= dict(members(METHODS[name].returns)).items()
+    """Every result key of the pages is declared, in the struct and of the type that they give it."""
+    assert PROMISED[name].answer.items() <= dict(members(METHODS[name].returns)).items()
+
+
+@pytest.mark.parametrize("name", PROMISED)
+def test_a_promised_method_answers_in_the_promised_type(name: str) -> None:
+    """Each method of the pages answers with what they say: a struct, an array, a yes or no, or false."""
+    assert tuple(METHODS[name].returns.names) == PROMISED[name].returns
+
+
+@pytest.mark.parametrize("name", BY_SOURCE)
+def test_a_source_and_a_number_are_two_ways_to_one_function(name: str) -> None:
+    """Each export for a source has its twin for a number, and both publish one function."""
+    assert METHODS[name].function is METHODS[twin(name)].function
+
+
+@pytest.mark.parametrize("name", BY_SOURCE)
+def test_twins_differ_in_the_first_parameter_alone(name: str) -> None:
+    """Twins take a source or a number first, and after it the same."""
+    (source, *others), (number, *same) = (
+        [types[1:] for types in METHODS[each].signatures()][-1] for each in (name, twin(name))
+    )
+    assert (source, number, others) == ("int", "string", same)
+    assert [METHODS[each].params[0].name for each in (name, twin(name))] == ["src", "number"]
+
+
+def test_every_export_for_a_number_has_a_twin() -> None:
+    """No export is there for a number alone, but for those that look up a number itself."""
+    numbers = {name for name in METHODS if name.endswith(("ByNumber", "FromNumber", "ToNumber"))}
+    assert numbers == {twin(name) for name in BY_SOURCE}

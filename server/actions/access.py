@@ -3,10 +3,9 @@
 from peewee import JOIN
 
 from models import (
-    ACTIVE,
     CLOSED,
     DARKCHAT,
-    HIDDEN,
+    THERE,
     Attachment,
     Conversation,
     Message,
@@ -42,7 +41,7 @@ def to_leave(user: User, conversation_id: int) -> Participant:
     participant = Participant.get_or_none(
         Participant.conversation == conversation_id,
         Participant.user == user,
-        Participant.status.in_([ACTIVE, HIDDEN]),
+        Participant.status.in_(THERE),
     )
     if participant is None:
         raise NotFound("The requested conversation could not be found.")
@@ -145,8 +144,8 @@ def room(conversation_id: int) -> Conversation:
 
 def own_room(user: User, conversation_id: int) -> Conversation:
     """A darkchat room that the user is in, with his own row as its ``participant``."""
-    found = conversation(user, conversation_id)
-    if found.app != DARKCHAT:
+    found: Conversation | None = Conversation.rooms_of(user).where(Conversation.id == conversation_id).first()
+    if found is None:
         raise NotFound("The requested conversation could not be found.")
     return found
 

@@ -181,10 +181,11 @@ def set_avatar(files: Files, user: User, data: bytes) -> None:
 
 
 def set_number(user: User, number: str | None) -> None:
-    """Give the user a number, or none; a call of the one that he had is over."""
-    if user.digits and user.digits != digits_of(number or ""):
-        calls.end_of([user.digits], calls.DISCONNECTED)
-    user.number, user.digits = number or None, digits_of(number or "")
+    """Give the user a number, or none; a call of the one that he had, or of the new one, is over."""
+    digits = digits_of(number or "")
+    if user.digits != digits:
+        calls.end_of([each for each in (user.digits, digits) if each], calls.DISCONNECTED)
+    user.number, user.digits = number or None, digits
     if user.number and (not user.digits or len(user.number) > LONGEST_NUMBER):
         raise BadInput(f"A phone number has digits, and at most {LONGEST_NUMBER} characters.")
 

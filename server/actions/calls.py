@@ -38,8 +38,8 @@ BUSY, UNAVAILABLE, DISCONNECTED = "busy", "unavailable", "disconnected"
 class Party:
     """One side of a call or a text: a user with a number, or somebody without an account.
 
-    *number* is shown, *key* is compared: the digits, or where there are letters the name without regard to
-    case.
+    *number* is shown, *key* is compared: the digits, or where there are letters the name, marked as one and
+    without regard to case.
     """
 
     number: str
@@ -52,11 +52,11 @@ def party(number: str) -> Party:
     shown, digits = number.strip(), digits_of(number)
     if not shown or len(shown) > LONGEST_NUMBER:
         raise BadInput(f"A number has 1 to {LONGEST_NUMBER} characters.")
-    row = number_owner.one(digits=digits)
-    if row is not None:
-        return party_of(User.of_row(row))
     is_name = digits is None or any(character.isalpha() for character in shown)
-    return Party(shown, name_key(shown) if is_name else digits or "", None)
+    row = number_owner.one(digits=digits)
+    if row is not None and (not is_name or name_key(row.number) == name_key(shown)):
+        return party_of(User.of_row(row))
+    return Party(shown, f"name {name_key(shown)}" if is_name else digits or "", None)
 
 
 def party_of(user: User) -> Party:

@@ -4,7 +4,7 @@ import urllib.parse
 
 from peewee import IntegrityError
 
-from models import BlockedNumber, Contact, User, database, digits_of
+from models import BlockedNumber, Contact, User, clean, database, digits_of
 
 from ..errors import BadInput, Conflict, NotFound
 
@@ -27,13 +27,22 @@ def add(owner: User, number: str, firstname: str, lastname: str, notes: str = ""
 def fill(contact: Contact, values: dict[str, str]) -> None:
     """Give the contact these values, if they are what they have to be."""
     for key, value in values.items():
-        if len(value) > LONGEST[key]:
+        kept = clean(value).strip()
+        if len(kept) > LONGEST[key]:
             raise BadInput(f"The {key} may have at most {LONGEST[key]} characters.")
-        setattr(contact, key, value.strip())
+        setattr(contact, key, kept)
     if "number" in values:
-        contact.digits = digits_of(values["number"]) or ""
+        contact.digits = other_number(contact.owner, contact.number)
     if contact.image and not is_web_address(contact.image):
         raise BadInput("The image has to be an http or https address.")
+
+
+def other_number(owner: User, number: str) -> str:
+    """The digits of a number that is not the owner's."""
+    digits = digits_of(number)
+    if not digits or digits == owner.digits:
+        raise BadInput("A phone number needs digits, and has to be somebody else's.")
+    return digits
 
 
 def is_web_address(text: str) -> bool:
@@ -45,11 +54,7 @@ def is_web_address(text: str) -> bool:
 
 
 def save(contact: Contact) -> None:
-    """Store a contact, whose number has to be another's and not in the phone book yet."""
-    if not contact.digits:
-        raise BadInput("A phone number needs digits.")
-    if contact.digits == contact.owner.digits:
-        raise BadInput("A phone book does not hold its owner's own number.")
+    """Store a contact, whose number must not be in the phone book yet."""
     try:
         with database.atomic():
             contact.save()
@@ -79,16 +84,13 @@ def delete(contact_id: int) -> None:
 
 def block(owner: User, number: str) -> None:
     """From now on *owner* gets neither calls nor texts from this number."""
-    digits = digits_of(number)
-    if not digits or digits == owner.digits:
-        raise BadInput("There is no such number to block.")
+    digits = other_number(owner, number)
     BlockedNumber.insert(owner=owner, digits=digits).on_conflict_ignore().execute()
 
 
 def unblock(owner: User, number: str) -> None:
-    BlockedNumber.delete().where(
-        BlockedNumber.owner == owner, BlockedNumber.digits == digits_of(number)
-    ).execute()
+    digits = other_number(owner, number)
+    BlockedNumber.delete().where(BlockedNumber.owner == owner, BlockedNumber.digits == digits).execute()
 
 
 def blocked_by(owner: User) -> set[str]:

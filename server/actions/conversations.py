@@ -13,6 +13,7 @@ from models import (
     JOINED,
     LEFT,
     OPEN,
+    THERE,
     Attachment,
     Conversation,
     Message,
@@ -168,7 +169,7 @@ def leave(files: Files, participant: Participant, kind: str = GONE) -> None:
     Participant.update(status=LEFT).where(Participant.id == participant.id).execute()
     conversation = participant.conversation
     remaining = Participant.select().where(
-        Participant.conversation == conversation, Participant.status.in_([ACTIVE, HIDDEN])
+        Participant.conversation == conversation, Participant.status.in_(THERE)
     )
     longest_there = remaining.order_by(Participant.id).first()
     if longest_there is None:

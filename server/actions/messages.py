@@ -9,6 +9,7 @@ from models import (
     JOINED,
     REMOVED,
     SAID,
+    THERE,
     Attachment,
     Conversation,
     Message,
@@ -19,7 +20,7 @@ from models import (
 from .. import text
 from ..config import Settings
 from ..errors import BadInput, Conflict, NotAllowed
-from . import access, limits
+from . import access, calls, limits
 
 # How a room's history tells of its people.
 NOTES = {
@@ -44,7 +45,21 @@ def say(
     if not access.may_reply(author, conversation):
         raise NotAllowed("You do not have permission to reply to this conversation.")
     check_body(settings, body, uploads)
+    if conversation.is_direct:
+        check_wanted(author, conversation)
     return send(author, conversation, body, uploads)
+
+
+def check_wanted(author: User, conversation: Conversation) -> None:
+    """Refuse what the other side of a text conversation has blocked."""
+    sender = calls.Party(author.number or "", author.digits or "", author)
+    others = (
+        User.select()
+        .join(Participant, on=(Participant.user == User.id))
+        .where(Participant.conversation == conversation, User.id != author.id)
+    )
+    if any(calls.blocks(other, sender) for other in others):
+        raise NotAllowed("The receiver has blocked this number.")
 
 
 def check_body(settings: Settings, body: str, uploads: list[Attachment]) -> None:
@@ -72,7 +87,7 @@ def append(conversation: Conversation, author: User | None, kind: str, body: str
     message: Message = Message.create(conversation=conversation, seq=seq, author=author, kind=kind, body=body)
     back = Case(Participant.status, [(HIDDEN, ACTIVE)], Participant.status)
     Participant.update(last_seq=seq, newest_id=message.id, status=back).where(
-        Participant.conversation == conversation, Participant.status.in_([ACTIVE, HIDDEN])
+        Participant.conversation == conversation, Participant.status.in_(THERE)
     ).execute()
     return message
 

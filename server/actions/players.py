@@ -1,8 +1,9 @@
 """Players of the game: who is connected now, and under which source."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from models import GameServer, Source, User, database, digits_of
+from models import GameServer, Source, User, clean, database, digits_of
 
 from ..errors import BadInput, NotAllowed, Refusal
 from . import accounts, calls
@@ -67,13 +68,29 @@ def sync(epoch: str, players: list[Wanted]) -> Synced:
     """Let exactly these players be connected; a new *epoch* drops everyone first."""
     if not epoch or len(epoch) > LONGEST_IDENTIFIER:
         raise BadInput(f"An epoch has 1 to {LONGEST_IDENTIFIER} characters.")
-    dropped = begin(epoch)
+    dropped = begin(clean(epoch))
     connected = {(each.src, each.identifier): each for each in there()}
-    wanted = {(each.src, each.identifier): each for each in players}
+    wanted = {(each.src, clean(each.identifier)): each for each in each_once(players)}
     dropped += disconnect([src for src, identifier in connected.keys() - wanted.keys()])
     changed = [each for key, each in wanted.items() if connected.get(key) != each]
+    make_way(changed)
     refused = [reason for each in changed if (reason := connect_or_tell(each))]
     return Synced(Source.select().count(), dropped, refused)
+
+
+def each_once(players: list[Wanted]) -> Iterable[Wanted]:
+    """One for each source and each player; the later one counts."""
+    by_source = {each.src: each for each in players}
+    return {clean(each.identifier): each for each in by_source.values()}.values()
+
+
+def make_way(players: list[Wanted]) -> None:
+    """Free the numbers that pass from one of these players to another."""
+    wanted = {digits_of(each.number): clean(each.identifier) for each in players}
+    holders = User.select().where(User.digits.in_(list(wanted)), User.identifier.in_(list(wanted.values())))
+    for user in holders:
+        if wanted[user.digits] != user.identifier:
+            accounts.edit_user(user, number="")
 
 
 def begin(epoch: str) -> int:

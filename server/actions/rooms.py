@@ -9,8 +9,8 @@ from models import (
     ACTIVE,
     CLOSED,
     DARKCHAT,
-    HIDDEN,
     JOINED,
+    THERE,
     Conversation,
     Participant,
     User,
@@ -57,7 +57,7 @@ def new_code() -> str:
 def with_code(given: str) -> Conversation:
     """The open room that is entered by this code."""
     found: Conversation | None = Conversation.get_or_none(
-        Conversation.join_code == given.upper(), Conversation.status != CLOSED
+        Conversation.join_code == code_of(given), Conversation.status != CLOSED
     )
     if found is None:
         raise NotFound("No open room has that join code.")
@@ -69,7 +69,7 @@ def join(room: Conversation, user: User) -> None:
     there = Participant.update(status=ACTIVE).where(
         Participant.conversation == room,
         Participant.user == user,
-        Participant.status.in_([ACTIVE, HIDDEN]),
+        Participant.status.in_(THERE),
     )
     if not there.execute():
         enter(room, user)

@@ -1,7 +1,8 @@
 """The method reference, written out from the declarations: as Markdown, and as a page for people."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+import textwrap
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
 from lxml import html
 from lxml.builder import ElementMaker
@@ -11,10 +12,12 @@ from .types import Array, Codec, Keyed, OrFalse, Struct
 
 E: Any = ElementMaker(makeelement=html.html_parser.makeelement)
 
+CODE = "    "
 STYLE = """
 body { font: 1rem/1.5 system-ui, sans-serif; max-width: 50rem; margin: 2rem auto; padding: 0 1rem;
        color: #1c2430; background: #fff; }
-code { font-family: ui-monospace, monospace; overflow-wrap: anywhere; }
+code, pre { font-family: ui-monospace, monospace; overflow-wrap: anywhere; }
+pre { white-space: pre-wrap; }
 h3 { margin: 2rem 0 .25rem; }
 table { border-collapse: collapse; width: 100%; }
 th, td { border-bottom: 1px solid #ccd3dd; padding: .25rem .75rem .25rem 0; text-align: left;
@@ -24,14 +27,26 @@ th, td { border-bottom: 1px solid #ccd3dd; padding: .25rem .75rem .25rem 0; text
 """
 
 
-def markdown(faces: Mapping[str, Iterable[Method]]) -> str:
+class Section(NamedTuple):
+    """A face in the reference: what there is to know *about* it before its methods.
+
+    Paragraphs have an empty line between them, and one that is indented by four is code.
+    """
+
+    title: str
+    about: str
+    methods: Iterable[Method]
+
+
+def markdown(sections: Iterable[Section]) -> str:
     """One section a face, one entry a method."""
-    return "\n".join(line for face, methods in faces.items() for line in markdown_section(face, methods))
+    return "\n".join(line for section in sections for line in markdown_section(section))
 
 
-def markdown_section(face: str, methods: Iterable[Method]) -> Iterator[str]:
-    yield f"## {face}\n"
-    for method in methods:
+def markdown_section(section: Section) -> Iterator[str]:
+    yield f"## {section.title}\n"
+    yield f"{section.about}\n"
+    for method in section.methods:
         yield f"### {call(method)}\n"
         yield f"{method.doc}\n"
         if method.params:
@@ -42,9 +57,9 @@ def markdown_section(face: str, methods: Iterable[Method]) -> Iterator[str]:
         yield f"Answer: {shape(method.returns)}.\n"
 
 
-def page(title: str, intro: str, faces: Mapping[str, Iterable[Method]]) -> bytes:
+def page(title: str, sections: Iterable[Section]) -> bytes:
     """The same as a page that needs nothing from elsewhere and runs nothing."""
-    parts = [part for face, methods in faces.items() for part in page_section(face, methods)]
+    parts = [part for section in sections for part in page_section(section)]
     document = E.html(
         E.head(
             E.meta(charset="utf-8"),
@@ -52,23 +67,30 @@ def page(title: str, intro: str, faces: Mapping[str, Iterable[Method]]) -> bytes
             E.title(title),
             E.style(STYLE),
         ),
-        E.body(E.h1(title), *(E.p(line) for line in intro.split("\n\n")), *parts),
+        E.body(E.h1(title), *parts),
         lang="en",
     )
     return bytes(html.tostring(document, doctype="<!DOCTYPE html>", encoding="utf-8"))
 
 
-def page_section(face: str, methods: Iterable[Method]) -> Iterator[Any]:
-    yield E.h2(face)
-    for method in methods:
+def page_section(section: Section) -> Iterator[Any]:
+    yield E.h2(section.title)
+    yield from paragraphs(section.about)
+    for method in section.methods:
         yield E.h3(E.code(call(method)), id=method.name)
-        yield from (E.p(line) for line in method.doc.split("\n\n"))
+        yield from paragraphs(method.doc)
         if method.params:
             yield E.table(
                 E.tr(*(E.th(head) for head in ("parameter", "type", "required", "meaning"))),
                 *(page_row(p) for p in method.params),
             )
         yield E.p(f"Answer: {shape(method.returns)}.")
+
+
+def paragraphs(text: str) -> Iterator[Any]:
+    for block in text.split("\n\n"):
+        is_code = block.startswith(CODE)
+        yield E.pre(textwrap.dedent(block)) if is_code else E.p(block)
 
 
 def page_row(p: Param) -> Any:

@@ -161,7 +161,13 @@ class Array(Codec):
             if not self.lone:
                 raise wrong("array", values)
             values = [values]
-        return [self.item.load(value) for value in values]
+        return [self.load_item(place, value) for place, value in enumerate(values)]
+
+    def load_item(self, place: int, value: Any) -> Any:
+        try:
+            return self.item.load(value)
+        except BadParams as error:
+            raise BadParams(f"item {place}: {error}") from None
 
     def dump_items(self, values: Any) -> list[Any]:
         dump = self.item.dump

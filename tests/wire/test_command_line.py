@@ -244,6 +244,46 @@ def test_user_disable_and_enable(live: Live) -> None:
     assert login(live, member.name, "secret")["result"]
 
 
+def test_user_disable_disconnects_a_player(live: Live) -> None:
+    """A player who is disabled is connected no more, not even when he is enabled again."""
+    player, script = live.player(), live.script()
+    done(live.database, "user", "disable", player.name)
+    assert script.GetNumberFromPlayer(player.src) is False
+    assert script.GetPlayerSrcFromActiveNumber(player.number) is False
+    done(live.database, "user", "enable", player.name)
+    assert script.GetPlayerSrcFromActiveNumber(player.number) is False
+
+
+def test_user_disable_ends_a_player_s_call(live: Live) -> None:
+    """A player who is disabled hangs up: the other's line is free, and his history tells why."""
+    player, other, script = live.player(), live.player(), live.script()
+    call = script.PhoneApp_StartCall(other.number, player.number)
+    assert script.PhoneApp_AcceptCallByNumber(player.number)
+    done(live.database, "user", "disable", player.name)
+    assert script.PhoneApp_GetCallDataFromCallId(call["callId"])["state"] == "ended"
+    assert script.PhoneApp_IsInCallByNumber(other.number) is False
+    [entry] = script.PhoneApp_GetCallHistoryByNumber(other.number)
+    assert entry["outcome"] == "disconnected"
+
+
+def test_a_disabled_player_connects_when_he_is_enabled(live: Live) -> None:
+    """The game server cannot connect a player while he is disabled."""
+    player, script = live.player(), live.script()
+    described = (player.src, player.identifier, player.number, player.name)
+    done(live.database, "user", "disable", player.name)
+    assert script.Players_Connect(*described)["success"] is False
+    done(live.database, "user", "enable", player.name)
+    assert script.Players_Connect(*described) == {"success": True, "userId": int(player.id)}
+
+
+def test_user_edit_ends_the_call_of_the_number_he_had(live: Live) -> None:
+    """A call that a number holds is over when its owner gets another number."""
+    player, other, script = live.player(), live.player(), live.script()
+    assert script.PhoneApp_StartCall(other.number, player.number)
+    done(live.database, "user", "edit", player.name, "--number", f"777-{next(numbers):07}")
+    assert script.PhoneApp_IsInCallByNumber(other.number) is False
+
+
 def test_user_list_says_who_is_disabled(shop: Shop) -> None:
     """`user list` tells disabled people and administrators from the others."""
     before = shop.done("user", "list").splitlines()
@@ -473,6 +513,99 @@ PLANTED = {
     "number": (
         "UPDATE account SET digits = '1' WHERE id = 2",
         r"account 2\b",
+    ),
+    "owner who has left": (
+        "UPDATE participant SET status = 'left' WHERE conversation_id = 4 AND user_id = 2",
+        r"conversation 4: its owner 2 ",
+    ),
+    "owner outside": (
+        "UPDATE conversation SET starter_id = 4 WHERE id = 4",
+        r"conversation 4: its owner 4 ",
+    ),
+    "room without an owner": (
+        "UPDATE conversation SET starter_id = NULL WHERE id = 4",
+        r"conversation 4: its owner None ",
+    ),
+    "room without a code": (
+        "UPDATE conversation SET join_code = NULL WHERE id = 4",
+        r"conversation 4: a room is entered by a code",
+    ),
+    "code of no room": (
+        "UPDATE conversation SET join_code = 'OTHER1' WHERE id = 1",
+        r"conversation 1: a room is entered by a code",
+    ),
+    "third of two": (
+        "INSERT INTO participant (conversation_id, user_id, status, last_seq, newest_id, read_seq,"
+        " own_unread, invite_reason) VALUES (6, 3, 'active', 1, 11, 0, 0, '')",
+        r"conversation 6: the two of it are 3 people and the peer ''",
+    ),
+    "one of two": (
+        "DELETE FROM participant WHERE conversation_id = 6 AND user_id = 1",
+        r"conversation 6: the two of it are 1 people",
+    ),
+    "two and a peer": (
+        "UPDATE conversation SET peer = 'Taxi' WHERE id = 6",
+        r"conversation 6: the two of it are 2 people and the peer 'Taxi'",
+    ),
+    "peer in the forum": (
+        "UPDATE conversation SET peer = 'Taxi' WHERE id = 3",
+        r"conversation 3: the two of it are 2 people and the peer 'Taxi'",
+    ),
+    "pair in the forum": (
+        "UPDATE conversation SET pair = 'messages 2 and 4' WHERE id = 3",
+        r"conversation 3: the two of it are 2 people",
+    ),
+    "message of nobody": (
+        "UPDATE message SET author_id = NULL WHERE conversation_id = 3 AND seq = 1",
+        r"message 6: it has no author, and conversation 3 ",
+    ),
+    "attachment of nobody": (
+        "UPDATE attachment SET message_id = (SELECT id FROM message WHERE author_id IS NULL)",
+        r"attachment 1: it was uploaded by 1\b",
+    ),
+    "unread from a peer": (
+        "UPDATE participant SET own_unread = 1 WHERE conversation_id = 5",
+        r"participant 11: 0 messages count as unread, but 1 are",
+    ),
+    "line of an ended call": (
+        "INSERT INTO line (key, call_id) VALUES ('5550101', 1)",
+        r"call 1: it has ended, and still holds the line of 5550101",
+    ),
+    "live call without lines": (
+        "UPDATE call SET ended_at = NULL, outcome = ''",
+        r"call 1: it is live, and holds 0 lines",
+    ),
+    "line of no call": (
+        "INSERT INTO line (key, call_id) VALUES ('5550101', 4711)",
+        r"line \d+: ",
+    ),
+    "history of the wrong side": (
+        "UPDATE call_entry SET is_outgoing = 0 WHERE user_id = 2",
+        r"call entry 1: user 2 is not on that side of call 1",
+    ),
+    "stranger's history": (
+        "INSERT INTO call_entry (user_id, call_id, is_outgoing) VALUES (3, 1, 1)",
+        r"call entry 3: user 3 is not on that side of call 1",
+    ),
+    "history of a side without an account": (
+        "UPDATE call SET caller_id = NULL",
+        r"call entry 1: user 2 is not on that side of call 1",
+    ),
+    "caller's missing history": (
+        "DELETE FROM call_entry WHERE user_id = 2",
+        r"call 1: it is missing in the history of user 2",
+    ),
+    "callee's missing history": (
+        "DELETE FROM call_entry WHERE user_id = 1",
+        r"call 1: it is missing in the history of user 1",
+    ),
+    "contact's number": (
+        "UPDATE contact SET digits = '1' WHERE id = 2",
+        r"contact 2: it is not found under its number",
+    ),
+    "source of nobody": (
+        "UPDATE source SET user_id = 4711 WHERE src = 2",
+        r"source 2\b",
     ),
 }
 

@@ -2,6 +2,7 @@
 
 import inspect
 import io
+from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.request import Request, urlopen
@@ -15,10 +16,11 @@ from werkzeug.test import encode_multipart
 from models import User
 from server.app import METHODS
 from server.faces.tapatalk import face
+from server.visits import Script
 from server.wire.declare import Method, Param
 from server.wire.types import ANYTHING, BASE64, ID, IDS, STRING, Codec
 
-BAD_PARAMS = -32602
+BAD_PARAMS, NO_KEY = -32602, 401
 LOGIN_REQUIRED = {
     "result": False,
     "result_text": b"You are not logged in or you do not have permission to do this action.",
@@ -29,7 +31,9 @@ STRANGERS: dict[str, dict[str, str]] = {
     "no credential": {},
     "a false token": {"Authorization": "Bearer no-such-token"},
     "a false session": {"Cookie": "xf_session=no-such-session"},
+    "a false server key": {"Authorization": f"Basic {b64encode(b'server:no-such-key').decode()}"},
 }
+Credentials = dict[Any, dict[str, str]]
 # A value of each type that a method may ask for; the text names a method, as the system methods want.
 SAMPLES = {
     "string": "get_config",
@@ -41,6 +45,7 @@ SAMPLES = {
     "undefined": "",
 }
 WITH_REQUIRED = {name: method for name, method in METHODS.items() if method.least}
+FOR_SOMEBODY = {name: method for name, method in METHODS.items() if method.actor is not None}
 WRONG = {"a struct": {"key": "value"}, "a double": 1.5}
 
 
@@ -130,14 +135,45 @@ def headers(member: Member) -> dict[str, str]:
     return {"Authorization": f"Bearer {member.token}"}
 
 
+@pytest.fixture(scope="module")
+def credentials(live: Live, headers: dict[str, str]) -> Credentials:
+    """What opens the methods of each kind of actor."""
+    return {User: headers, Script: {"Authorization": f"Bearer {live.key()}"}, None: headers}
+
+
+def wanted_by(value: Any) -> Any:
+    """The kind of actor that an answer says is missing; None where the method has answered."""
+    if isinstance(value, Fault):
+        assert value.faultCode == NO_KEY
+        return Script
+    return User if value == LOGIN_REQUIRED else None
+
+
 @pytest.mark.parametrize("stranger", STRANGERS)
 @pytest.mark.parametrize("method", each(METHODS))
 def test_a_stranger_gets_in_where_nobody_is_asked_for(live: Live, method: Method, stranger: str) -> None:
-    """Without a valid credential what asks for a user is refused in the documented words, and no other."""
+    """Without a valid credential what asks for an actor is refused in its face's words, and no other."""
     answer = call(live, method.name, samples(method, method.least), STRANGERS[stranger])
     assert (answer.status, answer.is_login) == (200, "false")
-    assert not isinstance(answer.value, Fault)
-    assert (answer.value == LOGIN_REQUIRED) == (User in method.given)
+    assert wanted_by(answer.value) is method.actor
+
+
+@pytest.mark.parametrize("method", each(FOR_SOMEBODY))
+def test_one_actor_s_credential_does_not_open_the_other_s_methods(
+    live: Live, credentials: Credentials, method: Method
+) -> None:
+    """A server key is a stranger at the forum's methods, and a member is one at a game server's."""
+    other = Script if method.actor is User else User
+    answer = call(live, method.name, samples(method, method.least), credentials[other])
+    assert (answer.status, answer.is_login) == (200, "true" if other is User else "false")
+    assert wanted_by(answer.value) is method.actor
+
+
+@pytest.mark.parametrize("method", each(face.forms))
+def test_a_server_key_posts_no_form(live: Live, credentials: Credentials, method: Method) -> None:
+    """With a server key every form is refused in the documented words."""
+    answer = post(live, method.name, sample_form(method), credentials[Script])
+    assert answer == (200, "false", LOGIN_REQUIRED)
 
 
 @pytest.mark.parametrize("stranger", STRANGERS)
@@ -149,26 +185,27 @@ def test_a_stranger_posts_no_form(live: Live, method: Method, stranger: str) -> 
 
 
 @pytest.mark.parametrize("method", each(WITH_REQUIRED))
-def test_one_parameter_too_few_is_named(live: Live, headers: dict[str, str], method: Method) -> None:
+def test_one_parameter_too_few_is_named(live: Live, credentials: Credentials, method: Method) -> None:
     """A call that lacks a required parameter is a fault that names the method and the parameter."""
     given = method.least - 1
-    value = call(live, method.name, samples(method, given), headers).value
+    value = call(live, method.name, samples(method, given), credentials[method.actor]).value
     assert refuses(value, f"{method.name} ")
     assert method.params[given].name in value.faultString
 
 
 @pytest.mark.parametrize("method", each(METHODS))
-def test_one_parameter_too_many_is_a_fault(live: Live, headers: dict[str, str], method: Method) -> None:
+def test_one_parameter_too_many_is_a_fault(live: Live, credentials: Credentials, method: Method) -> None:
     """A call with more parameters than are declared is a fault that names the method."""
-    value = call(live, method.name, samples(method, method.most + 1), headers).value
+    value = call(live, method.name, samples(method, method.most + 1), credentials[method.actor]).value
     assert refuses(value, f"{method.name} ")
 
 
 @pytest.mark.parametrize("method", each(METHODS))
-def test_every_number_between_is_taken(live: Live, headers: dict[str, str], method: Method) -> None:
+def test_every_number_between_is_taken(live: Live, credentials: Credentials, method: Method) -> None:
     """A call with any of the accepted numbers of parameters is no fault."""
     for number in range(method.least, method.most + 1):
-        assert not isinstance(call(live, method.name, samples(method, number), headers).value, Fault)
+        answer = call(live, method.name, samples(method, number), credentials[method.actor])
+        assert not isinstance(answer.value, Fault)
 
 
 @pytest.mark.parametrize("method", each(face.forms))
@@ -181,13 +218,14 @@ def test_an_empty_form_is_a_fault(live: Live, headers: dict[str, str], method: M
 @pytest.mark.parametrize("wrong", WRONG)
 @pytest.mark.parametrize(("method", "param"), parameters(METHODS, ANYTHING))
 def test_a_wrong_type_is_a_fault(
-    live: Live, headers: dict[str, str], method: Method, param: Param, wrong: str
+    live: Live, credentials: Credentials, method: Method, param: Param, wrong: str
 ) -> None:
     """A parameter of a wrong type is a fault whose text begins with the parameter's name."""
     place = method.params.index(param)
     values = samples(method, max(method.least, place + 1))
     values[place] = WRONG[wrong]
-    assert refuses(call(live, method.name, values, headers).value, f"{param.name}: ")
+    answer = call(live, method.name, values, credentials[method.actor])
+    assert refuses(answer.value, f"{param.name}: ")
 
 
 @pytest.mark.parametrize(("method", "param"), parameters(face.forms, STRING, BASE64))
@@ -204,13 +242,15 @@ def test_every_method_is_listed(live: Live) -> None:
 
 @pytest.mark.parametrize("method", each(METHODS))
 def test_there_is_a_signature_for_each_number_of_arguments(live: Live, method: Method) -> None:
-    """The signatures are the declared types, once for each number of arguments that is accepted."""
+    """The signatures are the declared types, for each number of arguments and each type of the result."""
     signatures = live.proxy().system.methodSignature(method.name)
     assert signatures == method.signatures()
-    assert [len(types) - 1 for types in signatures] == list(range(method.least, method.most + 1))
-    assert {tuple(types) for types in signatures} == {
-        tuple(signatures[-1][: length + 1]) for length in range(method.least, method.most + 1)
-    }
+    types = signatures[-1][1:]
+    assert signatures == [
+        [result, *types[:number]]
+        for number in range(method.least, method.most + 1)
+        for result in method.returns.names
+    ]
 
 
 @pytest.mark.parametrize("method", each(METHODS))

@@ -328,11 +328,12 @@ def test_the_demo_cast_can_log_in(shown: Heard) -> None:
 
 
 def test_the_demo_lines_work_as_they_stand(shown: Heard) -> None:
-    """The line of Python and the line of curl that `--demo` prints can be pasted and answer."""
-    [python] = re.findall(r"^\s*((?:from|import) .*)$", shown.greeting, re.MULTILINE)
+    """The lines of Python and the line of curl that `--demo` prints can be pasted and answer."""
+    pythons = re.findall(r"^\s*((?:from|import) .*)$", shown.greeting, re.MULTILINE)
     [curl] = re.findall(r"^\s*(curl .*)$", shown.greeting, re.MULTILINE)
-    said = subprocess.run([sys.executable, "-c", python], capture_output=True, text=True, timeout=60)
-    assert "'result': True" in said.stdout
+    for python, answer in zip(pythons, ("'result': True", "'success': True"), strict=True):
+        said = subprocess.run([sys.executable, "-c", python], capture_output=True, text=True, timeout=60)
+        assert answer in said.stdout
     said = subprocess.run(curl, shell=True, capture_output=True, text=True, timeout=60)
     if said.returncode == 127:
         pytest.skip("there is no curl here")

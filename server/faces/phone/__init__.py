@@ -1,6 +1,6 @@
 """The phone door: the exports of a game server's phone, for trusted scripts, over XML-RPC."""
 
 from . import calls, contacts, darkchat, players, texting
-from .door import face
+from .door import ABOUT, face
 
-__all__ = ["calls", "contacts", "darkchat", "face", "players", "texting"]
+__all__ = ["ABOUT", "calls", "contacts", "darkchat", "face", "players", "texting"]

@@ -3,10 +3,9 @@
 from typing import Any, NotRequired, TypedDict
 
 from models import (
-    ACTIVE,
     GONE,
-    HIDDEN,
     REMOVED,
+    THERE,
     User,
     page_of_messages,
     page_of_rooms,
@@ -18,10 +17,14 @@ from ... import text
 from ...actions import access, conversations, messages, rooms
 from ...visits import Visit
 from ...wire.types import Key, Natural, Seconds
-from .door import Outcome, Said, for_player, said, said_by
+from .door import Outcome, Said, for_player, said
 
 SHOWN = 50
 PAGE, MOST = 50, 200
+
+
+class RoomMessage(Said):
+    senderName: str
 
 
 class Recipient(TypedDict):
@@ -39,7 +42,7 @@ class DarkchatConversation(TypedDict):
     createdAt: Seconds
     updatedAt: Seconds
     recipients: list[Recipient]
-    messages: list[Said]
+    messages: list[RoomMessage]
     isItRead: bool
 
 
@@ -53,7 +56,7 @@ class Found(Outcome):
 
 class Sent(TypedDict):
     success: bool
-    message: NotRequired[Said]
+    message: NotRequired[RoomMessage]
 
 
 @for_player("Darkchat_CreateConversationBy")
@@ -135,7 +138,7 @@ def get_conversation(player: User, conversation_id: Key) -> Found:
 @for_player("Darkchat_GetMessagesBy", "read")
 def get_messages(
     player: User, conversation_id: Key, before_id: Key | None = None, limit: Natural = PAGE
-) -> list[Said]:
+) -> list[RoomMessage]:
     """List messages of a room that a player is in, the newest first.
 
     :param player: who asks
@@ -180,16 +183,22 @@ def opened(player: User, room_id: int) -> DarkchatConversation:
     return room(row, members_of([room_id])[room_id], newest(room_id, row.last_seq, SHOWN))
 
 
-def newest(room_id: int, last: int, limit: int) -> list[Said]:
+def newest(room_id: int, last: int, limit: int) -> list[RoomMessage]:
     """At most so many messages up to the place *last*, the oldest first."""
     rows = page_of_messages(conversation=room_id, first=last - limit + 1, last=last)
-    return [said(row, row.number or row.display_name, row.display_name) for row in rows]
+    return [said_by(row, row) for row in rows]
+
+
+def said_by(author: Any, message: Any) -> RoomMessage:
+    """A message with its author, who may be a row as well."""
+    name = author.display_name
+    return {**said(message, author.number or name), "senderName": name}
 
 
 def members_of(ids: list[int]) -> dict[int, list[Recipient]]:
     members: dict[int, list[Recipient]] = {each: [] for each in ids}
     for row in people_in(ids):
-        if row.status in (ACTIVE, HIDDEN):
+        if row.status in THERE:
             members[row.conversation_id].append(recipient(row))
     return members
 
@@ -199,7 +208,7 @@ def recipient(row: Any) -> Recipient:
     return {**shown, "number": row.number} if row.number else shown
 
 
-def room(row: Any, members: list[Recipient], shown: list[Said]) -> DarkchatConversation:
+def room(row: Any, members: list[Recipient], shown: list[RoomMessage]) -> DarkchatConversation:
     return {
         "id": row.id,
         "name": text.plain(row.subject),

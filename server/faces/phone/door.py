@@ -14,6 +14,30 @@ from ...wire.declare import Transaction, camel
 from ...wire.types import KEY, STRING, Array, Codec, Looked, Seconds, Struct
 from ..face import Face
 
+ABOUT = """For the scripts of a game server, which act for every player. Make a key with
+switchboard key add LABEL; it is the password of "server", or stands in the header Authorization (Bearer KEY)
+or X-API-Key. Connect a player, create a room, send a message:
+
+    from xmlrpc.client import ServerProxy
+
+    phone = ServerProxy("http://server:KEY@127.0.0.1:8000/RPC2")
+    phone.Players_Connect(7, "license:5f3a", "555-0107", "Eve Moreno")
+    room = phone.Darkchat_CreateConversationBySrc(7, "Heist Planning")["newConv"]
+    phone.Darkchat_SendMessageBySrc(7, room["id"], "At midnight.")
+
+The same with curl:
+
+    curl -H "X-API-Key: KEY" http://127.0.0.1:8000/RPC2 -d "<methodCall>
+      <methodName>Darkchat_CreateConversationByNumber</methodName>
+      <params><param><value>555-0107</value></param>
+      <param><value>Heist Planning</value></param></params></methodCall>"
+
+Methods that end in Src take the server id of a connected player, those that end in Number a phone number,
+which is compared by its digits; send it as a string, since ten digits do not fit an int. Text travels as
+plain strings, ids and moments (in seconds since 1970) as ints, and what has no value is absent.
+
+Where something cannot be done, the answer is false, an empty array, or success false with a message that says
+why in a string. Faults are for wrong arguments and a missing key."""
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -29,7 +53,6 @@ class Said(TypedDict):
 
     id: int
     sender: str
-    senderName: str
     content: str
     type: str
     createdAt: Seconds
@@ -71,17 +94,12 @@ def published_twice(
     return publish
 
 
-def said(message: Any, sender: str, name: str) -> Said:
+def said(message: Any, sender: str) -> Said:
     """A message, or a row with its columns, as a phone shows it: without the forum's markup."""
     return {
         "id": message.id,
         "sender": sender,
-        "senderName": name,
         "content": text.plain(message.body),
         "type": message.kind,
         "createdAt": message.sent_at,
     }
-
-
-def said_by(user: User, message: Any) -> Said:
-    return said(message, user.number or user.display_name, user.display_name)

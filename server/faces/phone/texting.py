@@ -38,14 +38,15 @@ def send_message(visit: Visit, /, player: User, message: str, sender: str = SYST
     """
     author = calls.party(sender)
     conversation, sent = texts.send(visit.settings, player, author, message)
+    shown = conversation.peer or author.number
     return {
         "success": True,
-        "message": said(sent, author.number, author.user.display_name if author.user else author.number),
+        "message": said(sent, shown),
         "conversation": {
             "conversationId": conversation.id,
             "name": texts.name_for(player, author),
             "avatar": AVATAR,
-            "participants": [player.number or player.display_name, author.number],
+            "participants": [player.number or player.display_name, shown],
             "isGroup": False,
             "createdAt": conversation.started_at,
         },

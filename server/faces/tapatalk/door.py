@@ -10,6 +10,16 @@ from ...visits import Visit
 from ...wire.types import Codec, Id, Text
 from ..face import Face
 
+ABOUT = """For forum apps and for scripts that act for one member. With Python:
+
+    from xmlrpc.client import ServerProxy
+
+    ann = ServerProxy("http://ann:PASSWORD@127.0.0.1:8000/RPC2", use_builtin_types=True)
+    ann.new_conversation(["bob"], "Lunch", "At noon?")
+
+A member is known by the cookie of login, by an access token, or by name and password. Text travels as base64
+of UTF-8 (strings are taken too), ids as strings, dates in UTC. Where something cannot be done, result is
+false and result_text says why."""
 # The id of one who has no account, only a name.
 NOBODY = 0
 NOT_LOGGED_IN = "You are not logged in or you do not have permission to do this action."

@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from builders import Cast
@@ -13,18 +14,28 @@ from models import (
     Conversation,
     Participant,
     StoreError,
+    call_on,
+    call_with,
+    check,
+    close_store,
     conversations_of,
     database,
+    key_label,
     migrate,
+    number_owner,
     open_store,
+    page_of_calls,
     page_of_conversations,
     page_of_messages,
+    page_of_rooms,
     pending_migrations,
+    place_in,
+    source_owner,
     transact,
     trouble,
     unread_conversations,
 )
-from models.base import Prepared, Table
+from models.base import Prepared, Table, runner
 from models.conversations import attachments_of_page, people_in
 from models.users import session_owner, token_owner
 from server.config import Settings
@@ -66,6 +77,210 @@ def test_what_is_no_database_is_refused(tmp_path: Path) -> None:
     path.write_text("hello " * 1000)
     with pytest.raises(StoreError, match="cannot be opened"):
         open_store(f"sqlite:///{path}")
+
+
+Row = dict[str, Any]
+FIRST_STEP, PHONE_STEP = "0001_forum", "0002_phone"
+
+
+def person(number: int) -> Row:
+    """An account as the first step makes it."""
+    return {
+        "id": number,
+        "username": f"person{number}",
+        "username_key": f"person{number}",
+        "display_name": f"Person {number}",
+        "password": None,
+        "email": "",
+        "number": f"555-{number}",
+        "digits": f"555{number}",
+        "identifier": None,
+        "avatar": "",
+        "takes_messages": 1,
+        "is_admin": 0,
+        "disabled_at": None,
+        "created_at": 1700000000000 + number,
+        "seen_at": None,
+    }
+
+
+def thread(number: int, starter: int, messages: int) -> Row:
+    return {
+        "id": number,
+        "app": "forum",
+        "subject": f"Subject {number}: “é” 'quoted'",
+        "status": "closed",
+        "open_invite": 1,
+        "starter_id": starter,
+        "started_at": 1700000001000 + number,
+        "last_seq": messages,
+    }
+
+
+def place(number: int, conversation: int, user: int, read: int, own: int) -> Row:
+    """A place in a conversation of two messages, of which the second has the id 40."""
+    return {
+        "id": number,
+        "conversation_id": conversation,
+        "user_id": user,
+        "status": "active",
+        "last_seq": 2,
+        "newest_id": 40,
+        "read_seq": read,
+        "own_unread": own,
+        "inviter_id": None if user == 1 else 1,
+        "invite_reason": "Come in.",
+    }
+
+
+def line(number: int, conversation: int, seq: int, author: int) -> Row:
+    return {
+        "id": number,
+        "conversation_id": conversation,
+        "seq": seq,
+        "author_id": author,
+        "body": f"Line {number}\nand [b]more[/b]",
+        "sent_at": 1700000002000 + number,
+    }
+
+
+def upload(number: int, message: int | None) -> Row:
+    return {
+        "id": number,
+        "group_id": 2,
+        "message_id": message,
+        "filename": f"map {number}.png",
+        "extension": "png",
+        "size": 1234,
+        "file": f"file{number}",
+        "thumbnail": "",
+        "uploaded_at": 1700000003000 + number,
+    }
+
+
+# What a store holds that has had the first step only: ids have holes, as they get with time.
+BEFORE: dict[str, list[Row]] = {
+    "account": [person(1), person(3), person(4)],
+    "conversation": [thread(7, 1, 2)],
+    "participant": [place(11, 7, 1, 1, 0), place(12, 7, 3, 0, 1)],
+    "message": [line(30, 7, 1, 1), line(40, 7, 2, 3)],
+    "upload_group": [{"id": 2, "key": "group", "uploader_id": 3, "started_at": 1700000004000}],
+    "attachment": [upload(5, 40), upload(6, None)],
+}
+# A further row of each table that the phone's step makes anew, and what its new columns get.
+NEXT: dict[str, Row] = {
+    "conversation": thread(50, 3, 0),
+    "participant": place(60, 7, 4, 2, 0),
+    "message": line(70, 7, 3, 1),
+    "attachment": upload(80, 30),
+}
+ADDED: dict[str, Row] = {
+    "conversation": {"join_code": None, "pair": None, "peer": None},
+    "participant": {},
+    "message": {"kind": "text"},
+    "attachment": {},
+}
+
+
+def put(table: str, row: Row) -> int:
+    """Insert a row by SQL alone; its id."""
+    places = ", ".join("?" * len(row))
+    statement = f"INSERT INTO {table} ({', '.join(row)}) VALUES ({places}) RETURNING id"
+    [(number,)] = database.execute_sql(statement, list(row.values())).fetchall()
+    return int(number)
+
+
+def rows_of(table: str) -> list[Row]:
+    cursor = database.execute_sql(f"SELECT * FROM {table} ORDER BY id")
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+@pytest.fixture
+def older(tmp_path: Path) -> Iterator[None]:
+    """A store in use that has had the first step only."""
+    open_store(f"sqlite:///{tmp_path}/older.db")
+    assert list(runner().up(FIRST_STEP)) == [FIRST_STEP]
+    for table, rows in BEFORE.items():
+        for row in rows:
+            put(table, row)
+    yield
+    close_store()
+
+
+def test_an_older_store_lacks_the_later_step(older: None) -> None:
+    """A store that has had the first step only is told of the second, which it takes once."""
+    assert pending_migrations() == [PHONE_STEP]
+    assert migrate() == [PHONE_STEP]
+    assert pending_migrations() == []
+
+
+@pytest.mark.parametrize("table", BEFORE)
+def test_migrating_keeps_every_row(older: None, table: str) -> None:
+    """Every row is there after a migration with the values it had, and new columns have their defaults."""
+    migrate()
+    assert rows_of(table) == [{**row, **ADDED.get(table, {})} for row in BEFORE[table]]
+
+
+def test_a_migrated_store_is_the_declared_one(older: None, tmp_path: Path) -> None:
+    """A store in use comes to the same tables, indexes and constraints as a new one, and nothing is over."""
+    migrate()
+    stepped = schema()
+    open_store(f"sqlite:///{tmp_path}/declared.db")
+    database.create_tables(Table.__subclasses__())
+    assert stepped == schema()
+
+
+def test_a_migrated_store_is_sound(older: None) -> None:
+    """Every reference holds after a migration, and every count is right."""
+    migrate()
+    assert list(check.faults()) == []
+
+
+def test_a_migrated_store_holds_its_references(older: None) -> None:
+    """After a migration a row that refers to nothing is refused as before."""
+    migrate()
+    with pytest.raises(Exception, match="FOREIGN KEY constraint failed"):
+        put("message", {**line(90, 4711, 1, 1), "kind": "text"})
+
+
+def test_erasing_reaches_as_far_after_a_migration(older: None) -> None:
+    """After a migration a conversation takes its messages, places and attachments with it, as before."""
+    migrate()
+    database.execute_sql("DELETE FROM conversation")
+    assert rows_of("message") == rows_of("participant") == []
+    assert [row["id"] for row in rows_of("attachment")] == [6]
+
+
+def without_id(row: Row) -> Row:
+    return {key: value for key, value in row.items() if key != "id"}
+
+
+@pytest.mark.parametrize("table", NEXT)
+def test_the_newest_id_does_not_come_back_after_a_migration(older: None, table: str) -> None:
+    """The id of a table's newest row, erased before a migration, is not given out after it."""
+    newest = put(table, NEXT[table])
+    database.execute_sql(f"DELETE FROM {table} WHERE id = ?", [newest])
+    migrate()
+    assert put(table, {**without_id(NEXT[table]), **ADDED[table]}) == newest + 1
+
+
+def test_no_id_of_an_emptied_table_comes_back_after_a_migration(older: None) -> None:
+    """Where a table was emptied before a migration, its ids go on after the last one."""
+    database.execute_sql("DELETE FROM conversation")
+    migrate()
+    assert put("conversation", {**without_id(thread(0, 1, 0)), **ADDED["conversation"]}) == 8
+
+
+def test_a_migration_that_fails_changes_nothing(older: None) -> None:
+    """A step that cannot be finished leaves the store as it was, to be tried again."""
+    database.execute_sql("CREATE TABLE kept_attachment (id INTEGER)")
+    before = schema()
+    with pytest.raises(OperationalError):
+        migrate()
+    assert schema() == before
+    assert {table: rows_of(table) for table in BEFORE} == BEFORE
+    assert pending_migrations() == [PHONE_STEP]
 
 
 def test_ids_never_come_back(cast: Cast) -> None:
@@ -123,8 +338,16 @@ def plan(query: Prepared) -> str:
         page_of_conversations,
         page_of_messages,
         attachments_of_page,
+        page_of_rooms,
+        place_in,
         session_owner,
         token_owner,
+        key_label,
+        number_owner,
+        source_owner,
+        call_with,
+        call_on,
+        page_of_calls,
     ],
 )
 def test_hot_queries_search_and_never_scan(store: Settings, query: Prepared) -> None:

@@ -1,13 +1,14 @@
 """The reference, as it is read off the declarations."""
 
-from typing import TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 import pytest
 from lxml import html
 
-from server.wire.declare import Method
-from server.wire.reference import markdown, page, shape
-from server.wire.types import Id, Text, codec_for
+from server.errors import Refusal
+from server.wire.declare import Method, camel
+from server.wire.reference import Section, markdown, page, shape
+from server.wire.types import Codec, Id, Seconds, Text, codec_for
 
 
 class Inner(TypedDict):
@@ -29,9 +30,27 @@ def sample(first: Id, second: Text = "") -> Outer:
     return {"result": True, "list": [], "people": {}}
 
 
+class Call(TypedDict):
+    callTime: Seconds
+    state: NotRequired[str]
+
+
+def start(from_: str, is_video: bool = False) -> Call | Literal[False]:
+    """Start it.
+
+    :param from_: who
+    :param is_video: how
+    """
+    return False
+
+
+def refuse(returns: Codec, error: Refusal) -> Any:
+    return str(error)
+
+
 @pytest.fixture
 def method() -> Method:
-    return Method(sample, "sample", "none", str)
+    return Method(sample, "sample", "none", refuse)
 
 
 def test_a_type_is_told_to_its_last_member() -> None:
@@ -41,10 +60,36 @@ def test_a_type_is_told_to_its_last_member() -> None:
     assert shape(codec_for(Outer)) == outer
 
 
+@pytest.mark.parametrize(
+    ("hint", "told"),
+    [
+        (int | Literal[False], "int, or false"),
+        (Call | Literal[False], "struct (callTime int, state string), or false"),
+        (list[Call], "array of struct (callTime int, state string)"),
+    ],
+)
+def test_a_result_that_may_be_false_says_so(hint: Any, told: str) -> None:
+    """A result of some type or false is told with both, and moments as what they travel as."""
+    assert shape(codec_for(hint)) == told
+
+
+def test_the_wire_s_spelling_is_told() -> None:
+    """The reference has the names that clients use, and an optional parameter in brackets."""
+    lines = markdown(
+        [Section("Door", "About.", [Method(start, "Start", "none", refuse, spell=camel)])]
+    ).splitlines()
+    assert "### Start(from[, isVideo])" in lines
+    assert "| `from` | string | yes | who |" in lines
+    assert "| `isVideo` | boolean | no | how |" in lines
+    assert lines[-1] == "Answer: struct (callTime int, state string), or false."
+
+
 def test_markdown(method: Method) -> None:
     """Each method has its call, its words, its parameters and its answer."""
-    assert markdown({"Door": [method]}).splitlines() == [
+    assert markdown([Section("Door", "About.", [method])]).splitlines() == [
         "## Door",
+        "",
+        "About.",
         "",
         "### sample(first[, second])",
         "",
@@ -61,7 +106,8 @@ def test_markdown(method: Method) -> None:
 
 def test_the_page_is_escaped(method: Method) -> None:
     """What a docstring says is text on the page, and each method can be linked to."""
-    read = html.document_fromstring(page("Title", "One.\n\nTwo.", {"Door": [method]}))
+    read = html.document_fromstring(page("Title", [Section("Door", "One.\n\n    two()", [method])]))
     assert read.get_element_by_id("sample").text_content() == "sample(first[, second])"
     assert "Do <something>." in read.text_content()
+    assert [code.text for code in read.iter("pre")] == ["two()"]
     assert read.xpath("//something") == []

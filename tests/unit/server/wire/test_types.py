@@ -1,12 +1,40 @@
 """What each wire type accepts and how it is written."""
 
 import datetime
-from typing import Any, NotRequired, TypedDict
+from collections.abc import Callable
+from typing import Any, Literal, NotRequired, TypedDict
 
 import pytest
 
 from server.errors import BadParams
-from server.wire.types import Epoch, Id, Ids, Moment, Names, Natural, Text, codec_for
+from server.wire.types import (
+    KEY,
+    Epoch,
+    Id,
+    Ids,
+    Key,
+    Looked,
+    Moment,
+    Names,
+    Natural,
+    Seconds,
+    Text,
+    codec_for,
+)
+
+LARGEST_KEY = 2**63 - 1
+NOON = datetime.datetime(2024, 6, 10, 12, tzinfo=datetime.UTC)
+
+
+class Sample(TypedDict):
+    first: Id
+    second: Text
+    third: NotRequired[int]
+
+
+class Loose(TypedDict, total=False):
+    inner: Sample
+    flag: bool
 
 
 @pytest.mark.parametrize(
@@ -32,6 +60,24 @@ from server.wire.types import Epoch, Id, Ids, Moment, Names, Natural, Text, code
         (Names, b"ann", ["ann"]),
         (list[Id], ["1"], [1]),
         (int | None, 1, 1),
+        (Key, 7, 7),
+        (Key, " 7 ", 7),
+        (Key, 0, 0),
+        (Key, -1, -1),
+        (Key, LARGEST_KEY, LARGEST_KEY),
+        (Key, -LARGEST_KEY, -LARGEST_KEY),
+        (Key, str(LARGEST_KEY), LARGEST_KEY),
+        (Key | None, 7, 7),
+        (str, 5550101, "5550101"),
+        (str, 5550101555, "5550101555"),
+        (str | Literal[False], "text", "text"),
+        (Sample, {"second": b"b", "first": "1"}, {"first": 1, "second": "b"}),
+        (Sample, {"first": 1, "second": "b", "third": "3"}, {"first": 1, "second": "b", "third": 3}),
+        (Sample, {"first": 1, "second": "b", "third": None}, {"first": 1, "second": "b"}),
+        (Sample, {"first": 1, "second": "b", "fourth": None}, {"first": 1, "second": "b"}),
+        (Loose, {}, {}),
+        (Loose, {"inner": {"first": 1, "second": "b"}}, {"inner": {"first": 1, "second": "b"}}),
+        (list[Loose], [{"flag": 1}, {}], [{"flag": True}, {}]),
     ],
 )
 def test_accepted(hint: Any, sent: Any, meaning: Any) -> None:
@@ -70,21 +116,24 @@ def test_accepted(hint: Any, sent: Any, meaning: Any) -> None:
         (Names, [[b"ann"]]),
         (Names, {}),
         (list[Id], "1"),
+        (Key, LARGEST_KEY + 1),
+        (Key, -LARGEST_KEY - 1),
+        (Key, str(LARGEST_KEY + 1)),
+        (Key, ""),
+        (Key, "7a"),
+        (Key, True),
+        (Key, 7.0),
+        (Key, None),
+        (Sample, []),
+        (Sample, "first"),
+        (Sample, None),
+        (list[Loose], {"flag": 1}),
     ],
 )
 def test_refused(hint: Any, sent: Any) -> None:
     """A value of another type, or one that is none of its type, is refused."""
     with pytest.raises(BadParams):
         codec_for(hint).load(sent)
-
-
-NOON = datetime.datetime(2024, 6, 10, 12, tzinfo=datetime.UTC)
-
-
-class Sample(TypedDict):
-    first: Id
-    second: Text
-    third: NotRequired[int]
 
 
 @pytest.mark.parametrize(
@@ -94,6 +143,13 @@ class Sample(TypedDict):
         (Id, 12, "12"),
         (Epoch, NOON, "1718020800"),
         (Moment, NOON, NOON),
+        (Seconds, NOON, 1718020800),
+        (Seconds, NOON.replace(microsecond=999999), 1718020800),
+        (Key, 12, 12),
+        (str | Literal[False], "", ""),
+        (int | Literal[False], 0, 0),
+        (Id | Literal[False], 12, "12"),
+        (Sample | Literal[False], {"first": 1, "second": "b"}, {"first": "1", "second": b"b"}),
         (list[Id], [1, 2], ["1", "2"]),
         (dict[Id, bool], {3: True}, {"3": True}),
         (Sample, {"second": "b", "first": 1}, {"first": "1", "second": b"b"}),
@@ -101,7 +157,8 @@ class Sample(TypedDict):
 )
 def test_written(hint: Any, meaning: Any, sent: Any) -> None:
     """A value is written in the one form of its type."""
-    assert codec_for(hint).dump(meaning) == sent
+    written = codec_for(hint).dump(meaning)
+    assert (written, type(written)) == (sent, type(sent))
 
 
 def test_members_are_written_as_declared() -> None:
@@ -117,7 +174,74 @@ def test_a_struct_has_what_it_declares(members: Any) -> None:
         codec_for(Sample).dump(members)
 
 
-def test_an_int_fits_the_wire() -> None:
+@pytest.mark.parametrize(
+    ("hint", "number"),
+    [
+        (int, 2**31),
+        (int, -(2**31) - 1),
+        (Key, 2**31),
+        (int | Literal[False], 2**31),
+        (Seconds, datetime.datetime(2040, 1, 1, tzinfo=datetime.UTC)),
+    ],
+)
+def test_an_int_fits_the_wire(hint: Any, number: Any) -> None:
     """A number beyond 32 bits is found out while the call can still be undone."""
     with pytest.raises(OverflowError):
-        codec_for(int).dump(2**31)
+        codec_for(hint).dump(number)
+
+
+@pytest.mark.parametrize(
+    ("hint", "sent", "words"),
+    [
+        (Sample, {"third": 1}, "first: missing"),
+        (Sample, {"first": 1}, "second: missing"),
+        (Sample, {"first": None, "second": "b"}, "first: missing"),
+        (Sample, {"first": 1, "second": "b", "fourth": 4}, "fourth: no such member"),
+        (Sample, {"first": 1, "second": "b", "x" * 90: 4}, f"{'x' * 50}: no such member"),
+        (Sample, {"first": "x", "second": "b"}, "first: expected int, got string"),
+        (Sample, {"first": 1, "second": "b", "third": {}}, "third: expected int, got struct"),
+        (Loose, {"inner": {"first": 1}}, "inner: second: missing"),
+        (Loose, {"inner": 1}, "inner: expected struct, got int"),
+        (Loose, 1, "expected struct, got int"),
+    ],
+)
+def test_a_wrong_struct_is_refused_by_its_member(hint: Any, sent: Any, words: str) -> None:
+    """A struct that does not fit is refused by the name of the member that does not."""
+    with pytest.raises(BadParams) as caught:
+        codec_for(hint).load(sent)
+    assert str(caught.value) == words
+
+
+@pytest.mark.parametrize("hint", [str, int, bool, Id, Text, list[int], Sample])
+def test_no_result_is_false(hint: Any) -> None:
+    """What has a result or none is written as false where it has none."""
+    assert codec_for(hint | Literal[False]).dump(False) is False
+
+
+@pytest.mark.parametrize(
+    ("hint", "names"),
+    [
+        (int, ["int"]),
+        (int | None, ["int"]),
+        (int | Literal[False], ["int", "boolean"]),
+        (Id | Literal[False], ["string", "boolean"]),
+        (list[int] | Literal[False], ["array", "boolean"]),
+        (Sample | Literal[False], ["struct", "boolean"]),
+        (Seconds, ["int"]),
+        (Key, ["int"]),
+    ],
+)
+def test_a_result_has_its_types(hint: Any, names: list[str]) -> None:
+    """A type knows every name under which its values travel, the usual one first."""
+    codec = codec_for(hint)
+    assert (codec.names, codec.name) == (names, names[0])
+
+
+def test_what_is_looked_up_travels_as_what_names_it() -> None:
+    """A thing that is named by a value loads as that value, and is not looked for before its time."""
+    sought: list[int] = []
+    find: Callable[[int], None] = sought.append
+    looked = Looked(KEY, find)
+    assert (looked.name, looked.load("7"), sought) == ("int", 7, [])
+    with pytest.raises(BadParams):
+        looked.load("x")
