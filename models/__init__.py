@@ -24,8 +24,11 @@ from .base import (
 from .cleaning import clean
 from .conversations import (
     ACTIVE,
+    ASKED,
+    CHAT,
     CLOSED,
     DARKCHAT,
+    DECLINED,
     FORUM,
     GONE,
     HIDDEN,
@@ -34,6 +37,7 @@ from .conversations import (
     LEFT,
     MESSAGES,
     OPEN,
+    PENDING,
     REMOVED,
     SAID,
     THERE,
@@ -55,6 +59,8 @@ from .conversations import (
     stored_files,
     unread_conversations,
 )
+from .events import ACCEPTED, CALL, MESSAGE, READ, REQUEST, Event
+from .kept import KeptAnswer
 from .phone import (
     ENDED,
     RINGING,
@@ -88,9 +94,14 @@ from .users import (
 )
 
 __all__ = [
+    "ACCEPTED",
     "ACTIVE",
+    "ASKED",
+    "CALL",
+    "CHAT",
     "CLOSED",
     "DARKCHAT",
+    "DECLINED",
     "ENDED",
     "FORUM",
     "GONE",
@@ -98,9 +109,13 @@ __all__ = [
     "IGNORING",
     "JOINED",
     "LEFT",
+    "MESSAGE",
     "MESSAGES",
     "OPEN",
+    "PENDING",
+    "READ",
     "REMOVED",
+    "REQUEST",
     "RINGING",
     "SAID",
     "TALKING",
@@ -115,8 +130,10 @@ __all__ = [
     "CallEntry",
     "Contact",
     "Conversation",
+    "Event",
     "GameServer",
     "IgnoredUser",
+    "KeptAnswer",
     "Line",
     "Message",
     "Participant",

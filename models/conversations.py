@@ -19,20 +19,21 @@ from .base import MomentField, Prepared, Table, now, slot
 from .cleaning import CleanName, CleanText
 from .users import User
 
-ACTIVE, HIDDEN, LEFT, IGNORING = "active", "hidden", "left", "ignoring"
+ACTIVE, HIDDEN, LEFT, IGNORING, ASKED = "active", "hidden", "left", "ignoring", "asked"
 # Those who are in a conversation, whether they see it or not.
 THERE = [ACTIVE, HIDDEN]
-OPEN, CLOSED = "active", "closed"
-FORUM, DARKCHAT, MESSAGES = "forum", "darkchat", "messages"
+OPEN, CLOSED, PENDING, DECLINED = "active", "closed", "pending", "declined"
+FORUM, DARKCHAT, MESSAGES, CHAT = "forum", "darkchat", "messages", "chat"
 SAID, JOINED, GONE, REMOVED = "text", "joined", "left", "removed"
 
 
 class Conversation(Table):
     """A thread of messages among participants. *last_seq* is the place of its newest message.
 
-    *app*: where it comes from, ``forum``, ``darkchat`` (a room, into which a *join_code* lets) or
-    ``messages`` (the texts between two, whom *pair* names; one who has no account is known as *peer*,
-    and where he has begun it there is no *starter*).
+    *app*: where it comes from, ``forum``, ``darkchat`` (a room, into which a *join_code* lets), ``chat`` or
+    ``messages`` (what two say to each other, whom *pair* names; one who has no account is known as *peer*,
+    and where he has begun it there is no *starter*). *status*: ``active``; ``closed``, so that only its
+    starter can say something; a chat may be ``pending``, that is not yet accepted, or ``declined``.
 
     One that was fetched for a user has that user's own row among its participants as *participant*.
     """
@@ -45,12 +46,15 @@ class Conversation(Table):
     subject = CleanText()
     status = CharField(default=OPEN)
     open_invite = BooleanField(default=False)
-    starter = ForeignKeyField(User, null=True)
+    starter = ForeignKeyField(User, null=True, index=False)
     started_at = MomentField(default=now)
     last_seq = IntegerField(default=0)
     join_code = CharField(null=True, unique=True)
     pair = TextField(null=True, unique=True)
     peer = CleanName(null=True)
+
+    class Meta:
+        indexes = ((("starter", "status"), False),)
 
     @classmethod
     def visible_to(cls, user: User) -> Any:
@@ -80,14 +84,14 @@ class Conversation(Table):
 
 
 def is_direct(app: str) -> bool:
-    return app == MESSAGES
+    return app in (MESSAGES, CHAT)
 
 
 class Participant(Table):
     """A user's place in a conversation, with his read mark.
 
-    *status*: ``active``; ``hidden`` until the next message; ``left`` for good; ``ignoring``, that is
-    invited by somebody whom he ignores, so that he never sees it.
+    *status*: ``active``; ``hidden`` until the next message; ``left`` for good; ``asked`` for a chat that he
+    has not accepted; ``ignoring``, that is invited by somebody whom he ignores, so that he never sees it.
     *last_seq* and *newest_id* are the place and the id of the conversation's newest message, or 0 and the
     newest id there was when it began; they stand here as well so that listing and counting touch nothing
     but a user's own rows. *read_seq* is the read mark, *own_unread* the number of his own messages behind
@@ -104,6 +108,7 @@ class Participant(Table):
     newest_id = IntegerField(default=0)
     read_seq = IntegerField(default=0)
     own_unread = IntegerField(default=0)
+    read_at = MomentField(null=True)
     inviter = ForeignKeyField(User, null=True, index=False)
     invite_reason = CleanText(default="")
 
@@ -111,7 +116,7 @@ class Participant(Table):
         indexes = ((("conversation", "user"), True), (("user", "status", "newest_id"), False))
         constraints = [
             Check("read_seq >= 0 AND own_unread >= 0 AND read_seq + own_unread <= last_seq"),
-            Check(f"status IN ('{ACTIVE}', '{HIDDEN}', '{LEFT}', '{IGNORING}')"),
+            Check(f"status IN ('{ACTIVE}', '{HIDDEN}', '{LEFT}', '{IGNORING}', '{ASKED}')"),
         ]
 
     @classmethod
@@ -123,17 +128,22 @@ class Participant(Table):
 class Message(Table):
     """One thing said. *seq* runs 1, 2, 3, … in a conversation and is its order.
 
-    Without an *author* it comes from the conversation's peer. *kind*: ``text``, or what has become of the
+    *image_url* and *link_url* are addresses that came with it, *client_id* is what its sender's program
+    calls it. Without an *author* it comes from the conversation's peer. *kind*: ``text``, or what has become of the
     author in a room, in words: ``joined``, ``left``, ``removed``.
     """
 
     author_id: int | None
+    conversation_id: int
 
     conversation = ForeignKeyField(Conversation, on_delete="CASCADE", index=False)
     seq = IntegerField()
     author = ForeignKeyField(User, null=True, index=False)
     kind = CharField(default=SAID)
     body = CleanText()
+    image_url = TextField(default="")
+    link_url = TextField(default="")
+    client_id = CleanName(null=True)
     sent_at = MomentField(default=now)
 
     class Meta:
