@@ -1,7 +1,7 @@
 """The store: tables and the queries that belong to them. Knows the rules of data and no wire."""
 
 from . import check
-from .allowances import Allowance, allowance_wait, use_allowance
+from .allowances import Allowance, allowance_spent, allowance_wait, use_allowance
 from .base import (
     TROUBLES,
     StoreError,
@@ -48,16 +48,23 @@ from .conversations import (
     Participant,
     UploadGroup,
     attachments_of_page,
+    attachments_with,
+    chats_of,
     conversations_of,
     is_direct,
+    newest_id,
+    page_of_chats,
     page_of_conversations,
     page_of_messages,
+    page_of_requests,
     page_of_rooms,
     people_in,
     people_met,
     place_in,
+    requests_of,
     stored_files,
     unread_conversations,
+    unread_totals,
 )
 from .events import ACCEPTED, CALL, MESSAGE, READ, REQUEST, Event
 from .kept import KeptAnswer
@@ -143,10 +150,13 @@ __all__ = [
     "StoreError",
     "UploadGroup",
     "User",
+    "allowance_spent",
     "allowance_wait",
     "attachments_of_page",
+    "attachments_with",
     "call_on",
     "call_with",
+    "chats_of",
     "check",
     "clean",
     "close_store",
@@ -165,17 +175,21 @@ __all__ = [
     "migrate",
     "milliseconds",
     "name_key",
+    "newest_id",
     "now",
     "number_owner",
     "open_store",
     "page_of_calls",
+    "page_of_chats",
     "page_of_conversations",
     "page_of_messages",
+    "page_of_requests",
     "page_of_rooms",
     "pending_migrations",
     "people_in",
     "people_met",
     "place_in",
+    "requests_of",
     "session_owner",
     "source_owner",
     "store_path",
@@ -184,5 +198,6 @@ __all__ = [
     "transact",
     "trouble",
     "unread_conversations",
+    "unread_totals",
     "use_allowance",
 ]

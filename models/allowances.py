@@ -60,3 +60,9 @@ def allowance_wait(key: str, burst: int, interval: int) -> int:
     latest = milliseconds(now()) + (burst - 1) * interval
     ahead = milliseconds(spent.until) - latest if spent else 0
     return ahead if 0 < ahead <= interval else 0
+
+
+def allowance_spent(key: str) -> int:
+    """The milliseconds by which *key* is ahead of the clock."""
+    spent = _spent.one(key=key)
+    return max(0, milliseconds(spent.until) - milliseconds(now())) if spent else 0

@@ -34,7 +34,8 @@ QUERIES = {
         FROM conversation c LEFT JOIN participant p ON p.conversation_id = c.id
         WHERE c.app = 'messages' OR c.peer IS NOT NULL OR c.pair IS NOT NULL
         GROUP BY c.id, c.app, c.peer
-        HAVING c.app <> 'messages' OR COUNT(p.id) <> CASE WHEN c.peer IS NULL THEN 2 ELSE 1 END""",
+        HAVING c.app NOT IN ('messages', 'chat')
+            OR COUNT(p.id) <> CASE WHEN c.peer IS NULL THEN 2 ELSE 1 END""",
     "message {0}: its author {1} does not take part in conversation {2}": """
         SELECT m.id, m.author_id, m.conversation_id FROM message m
         WHERE m.author_id IS NOT NULL AND NOT EXISTS (
@@ -48,7 +49,7 @@ QUERIES = {
         FROM participant p
         JOIN conversation c ON c.id = p.conversation_id
         LEFT JOIN message m ON m.conversation_id = c.id AND m.seq = c.last_seq
-        WHERE p.status IN ('active', 'hidden')
+        WHERE p.status IN ('active', 'hidden', 'asked')
           AND (p.last_seq <> c.last_seq OR p.newest_id <> COALESCE(m.id, p.newest_id))""",
     "participant {0}: {1} messages count as unread, but {2} are": """
         SELECT p.id, p.last_seq - p.read_seq - p.own_unread, COUNT(m.id)

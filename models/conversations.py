@@ -129,8 +129,8 @@ class Message(Table):
     """One thing said. *seq* runs 1, 2, 3, … in a conversation and is its order.
 
     *image_url* and *link_url* are addresses that came with it, *client_id* is what its sender's program
-    calls it. Without an *author* it comes from the conversation's peer. *kind*: ``text``, or what has become of the
-    author in a room, in words: ``joined``, ``left``, ``removed``.
+    calls it. Without an *author* it comes from the conversation's peer. *kind*: ``text``, or what has
+    become of the author in a room, in words: ``joined``, ``left``, ``removed``.
     """
 
     author_id: int | None
@@ -154,6 +154,14 @@ class Message(Table):
         ]
 
 
+def newest_id(conversation: Conversation) -> int:
+    """The id of the newest message, and of the newest of all where nothing has been said yet."""
+    newest = Message.select(fn.MAX(Message.id))
+    if conversation.last_seq:
+        newest = newest.where(Message.conversation == conversation, Message.seq == conversation.last_seq)
+    return newest.scalar() or 0
+
+
 class UploadGroup(Table):
     """Uploads that one message will carry; *key* is what the client calls it."""
 
@@ -168,6 +176,7 @@ class Attachment(Table):
     """An uploaded file; without a *message* until it is sent. *file* and *thumbnail* name stored files."""
 
     group_id: int
+    message_id: int | None
 
     group = ForeignKeyField(UploadGroup, backref="attachments", on_delete="CASCADE")
     message = ForeignKeyField(Message, on_delete="CASCADE", null=True)
@@ -229,6 +238,10 @@ def _conversations_of() -> Any:
     )
 
 
+# What a message says, and its sender's own id for it.
+SAYING = (Message.body, Message.image_url, Message.link_url, Message.client_id)
+
+
 def _places() -> Any:
     """What a user's list of conversations says of each, read from his own places in them."""
     return (
@@ -245,9 +258,12 @@ def _places() -> Any:
             Participant.invite_reason,
             Conversation.peer,
             Conversation.join_code,
+            Participant.status.alias("place"),
+            Participant.read_at,
+            Message.id.alias("last_id"),
             Message.author.alias("last_author_id"),
             Message.sent_at.alias("last_sent_at"),
-            Message.body.alias("last_body"),
+            *SAYING,
         )
         .join(Conversation)
         .join(
@@ -279,6 +295,55 @@ def _place_in() -> Any:
     return _places().where(Participant.conversation == slot("conversation"))
 
 
+def _in_talk(query: Any) -> Any:
+    """Those conversations, of all apps or of one, in which the user sees what is said by both sides."""
+    is_wanted = (slot("app") == "") | (Conversation.app == slot("app"))
+    return query.where(Participant.status == ACTIVE, Conversation.status.in_([OPEN, CLOSED]), is_wanted)
+
+
+def _page_of_chats() -> Any:
+    return _page(_in_talk(_places()))
+
+
+def _chats_of() -> Any:
+    counted = Participant.select(fn.COUNT(Participant.id).alias("number")).join(Conversation)
+    return _in_talk(counted.where(Participant.user == slot("user")))
+
+
+def _requested(query: Any, direction: str) -> Any:
+    """Those chats with a certain status that the user has asked for, or is asked for, or both."""
+    sent, received = Conversation.starter == slot("user"), Participant.status == ASKED
+    ways = {"sent": sent & (Participant.status == ACTIVE), "received": received, "all": sent | received}
+    return query.where(Conversation.app == CHAT, Conversation.status == slot("status"), ways[direction])
+
+
+@functools.cache
+def page_of_requests(direction: str) -> Prepared:
+    """Requests that are ``sent``, ``received``, or ``all``, the newest first."""
+    return Prepared(
+        lambda: (
+            _requested(_places(), direction)
+            .order_by(Participant.conversation.desc())
+            .limit(slot("limit"))
+            .offset(slot("offset"))
+        )
+    )
+
+
+@functools.cache
+def requests_of(direction: str) -> Prepared:
+    """How many of them there are."""
+    counted = Participant.select(fn.COUNT(Participant.id).alias("number")).join(Conversation)
+    return Prepared(lambda: _requested(counted.where(Participant.user == slot("user")), direction))
+
+
+def _totals() -> Any:
+    """What is unread, over all conversations that the user sees: messages, and conversations with any."""
+    return Participant.select(
+        fn.COALESCE(fn.SUM(UNREAD), 0).alias("messages"), fn.COUNT(Participant.id).alias("chats")
+    ).where(Participant.user == slot("user"), Participant.status == ACTIVE, UNREAD > 0)
+
+
 def _page_of_messages() -> Any:
     return (
         Message.select(
@@ -286,8 +351,8 @@ def _page_of_messages() -> Any:
             Message.seq,
             Message.author,
             Message.kind,
-            Message.body,
             Message.sent_at,
+            *SAYING,
             User.seen_at,
             User.display_name,
             User.number,
@@ -320,11 +385,19 @@ def _attachments_of_page() -> Any:
     )
 
 
+def attachments_with(message_ids: list[int]) -> Any:
+    """What these messages carry, in the order of the uploads."""
+    return Attachment.select().where(Attachment.message.in_(message_ids)).order_by(Attachment.id)
+
+
 unread_conversations = Prepared(_unread_conversations)
 conversations_of = Prepared(_conversations_of)
 page_of_conversations = Prepared(_page_of_conversations)
 page_of_rooms = Prepared(_page_of_rooms)
 place_in = Prepared(_place_in)
+page_of_chats = Prepared(_page_of_chats)
+chats_of = Prepared(_chats_of)
+unread_totals = Prepared(_totals)
 page_of_messages = Prepared(_page_of_messages)
 attachments_of_page = Prepared(_attachments_of_page)
 

@@ -20,9 +20,10 @@ from . import __version__, pictures
 from .actions import access
 from .config import Settings
 from .errors import Refusal, Unavailable
-from .faces import phone, tapatalk
+from .faces import chat, phone, tapatalk
 from .files import Files
 from .passwords import Passwords, slots_for
+from .rest import RestDoor
 from .visits import COOKIE, House, Visit, storage
 from .wire.coding import deflated, inflated
 from .wire.types import File
@@ -64,6 +65,7 @@ class App:
         self.settings = settings
         self.files = Files(settings.files_folder)
         self.house = House(settings, self.files, Passwords(slots_for(settings.workers)))
+        self.chat = RestDoor(chat.face.routes, settings)
         self.routes: dict[str, dict[str, Callable[[Visit], Response]]] = {
             **{path: {"POST": self.xmlrpc, "GET": self.page} for path in ENDPOINTS},
             "/mobiquo/upload.php": {"POST": self.upload},
@@ -93,6 +95,8 @@ class App:
 
     def find(self, visit: Visit) -> Callable[[Visit], Response]:
         path, verb = visit.request.path, visit.request.method
+        if self.chat.holds(path):
+            return self.chat
         verbs = {"GET": self.attachment} if ATTACHMENT.fullmatch(path) else self.routes.get(path)
         if verbs is None:
             return lambda visit: plain("There is nothing at this address.", 404)

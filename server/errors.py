@@ -4,13 +4,25 @@ import math
 
 
 class Refusal(Exception):
-    """The request was understood and is declined; the text is fit to show to a user."""
+    """The request was understood and is declined; the text is fit to show to a user.
+
+    *word* tells programs what it is, where the kind of refusal alone does not.
+    """
 
     code = 400
+    word = "BAD_REQUEST"
+
+    def __init__(self, text: str, word: str = "") -> None:
+        super().__init__(text)
+        self.word = word or self.word
 
 
 class BadParams(Refusal):
-    """The caller's arguments do not fit the method's declaration."""
+    """The caller's arguments do not fit the method's declaration; *param* is the name of the one."""
+
+    def __init__(self, text: str, word: str = "", param: str = "") -> None:
+        super().__init__(text, word)
+        self.param = param
 
 
 class BadInput(Refusal):
@@ -21,6 +33,7 @@ class NotAuthenticated(Refusal):
     """The request names nobody whom this face accepts."""
 
     code = 401
+    word = "UNAUTHORIZED"
 
     def __init__(self, text: str = "Please log in.") -> None:
         super().__init__(text)
@@ -30,6 +43,7 @@ class WrongPassword(Refusal):
     """The name is unknown or the password is wrong: the two are told apart nowhere."""
 
     code = 401
+    word = "WRONG_PASSWORD"
 
     def __init__(self) -> None:
         super().__init__("Incorrect user name or password.")
@@ -39,24 +53,63 @@ class NotAllowed(Refusal):
     """The actor may see the thing but may not do this with it."""
 
     code = 403
+    word = "FORBIDDEN"
 
 
 class NotFound(Refusal):
     """No such thing, or none this actor may see: the two are told apart nowhere."""
 
     code = 404
+    word = "NOT_FOUND"
+
+
+class WrongVerb(Refusal):
+    """The address takes other *verbs*."""
+
+    code = 405
+    word = "METHOD_NOT_ALLOWED"
+
+    def __init__(self, verbs: list[str]) -> None:
+        super().__init__("This address does not take that verb.")
+        self.verbs = verbs
+
+
+class WrongType(Refusal):
+    """The body is of a type that is not taken."""
+
+    code = 415
+    word = "UNSUPPORTED_MEDIA_TYPE"
+
+
+class Broken(Refusal):
+    """Something went wrong that is nobody's fault but the server's own."""
+
+    code = 500
+    word = "INTERNAL_ERROR"
+
+    def __init__(self) -> None:
+        super().__init__("internal error")
 
 
 class Conflict(Refusal):
     """The state of things forbids it for now."""
 
     code = 409
+    word = "CONFLICT"
+
+
+class KeyReused(Refusal):
+    """The key of an earlier request came with another request."""
+
+    code = 422
+    word = "KEY_REUSED"
 
 
 class TooMany(Refusal):
     """A limit on how often something may be done is reached; *wait* is in seconds."""
 
     code = 429
+    word = "TOO_MANY_REQUESTS"
 
     def __init__(self, what: str, wait: float) -> None:
         self.wait = max(1, math.ceil(wait))
@@ -67,3 +120,4 @@ class Unavailable(Refusal):
     """The server cannot do it at this moment, through no fault of the caller's."""
 
     code = 503
+    word = "UNAVAILABLE"

@@ -3,6 +3,7 @@
 import base64
 import datetime
 import errno
+import json
 import logging
 import secrets
 import urllib.parse
@@ -30,7 +31,7 @@ from models import (
     trouble,
 )
 
-from .actions import accounts
+from .actions import accounts, repeats
 from .config import Settings
 from .errors import NotAllowed, NotAuthenticated, Refusal, Unavailable
 from .files import Files
@@ -70,6 +71,9 @@ class Visit:
     *cookie* is what the answer sets as the session cookie: a new value, an empty one to take it away, or
     None to leave it as it is. *id*, *called* and *outcome* are for the log: what was called, and what came
     of it where that is more than HTTP's status.
+
+    At a REST door *takes_cookie* is off; *status* is the answer's, *repeat* names a request that may come
+    again and digests it. *secret* is the access token, where one was used.
     """
 
     def __init__(self, request: Request, house: House) -> None:
@@ -77,6 +81,10 @@ class Visit:
         self.settings, self.files, self.passwords = house.settings, house.files, house.passwords
         self.address = accounts.network(request.remote_addr or "")
         self.cookie: str | None = None
+        self.takes_cookie = True
+        self.secret = ""
+        self.status = 200
+        self.repeat: tuple[str, str] | None = None
         self.id = new_id()
         self.called, self.outcome = request.path, ""
 
@@ -86,8 +94,23 @@ class Visit:
 
     def transact(self, work: Callable[[], Any], kind: Transaction) -> Any:
         """The result of *work* in one transaction, where the kind says so."""
+        if self.repeat is not None:
+            key, digest = self.repeat
+            return self.transact_once(work, key, digest)
         with storage():
             return work() if kind == "none" else transact(work, writes=kind == "write")
+
+    def transact_once(self, work: Callable[[], Any], key: str, digest: str) -> Any:
+        """The same, or where this request has come before, what it was answered then."""
+
+        def done() -> tuple[int, str]:
+            value = work()
+            return self.status, json.dumps(value)
+
+        user = self.actor()
+        with storage():
+            self.status, body = transact(lambda: repeats.once(user, key, digest, done), writes=True)
+        return json.loads(body)
 
     def actor(self) -> User:
         """The user who makes this request, or a refusal."""
@@ -102,6 +125,11 @@ class Visit:
         if not isinstance(self.identity, Script):
             raise NotAuthenticated("This method asks for a server key.")
         return self.identity
+
+    @property
+    def user_or_none(self) -> User | None:
+        """The user who makes this request, None for anybody else."""
+        return self.identity if isinstance(self.identity, User) else None
 
     @property
     def is_login(self) -> bool:
@@ -144,14 +172,16 @@ class Visit:
         header = self.request.headers.get("Authorization", "") or self.request.headers.get("X-API-Key", "")
         if header:
             return self.by_header(header), False
-        return self.by_session(self.session_cookie) if self.session_cookie else (None, False)
+        if self.takes_cookie and self.session_cookie:
+            return self.by_session(self.session_cookie)
+        return None, False
 
     def by_header(self, header: str) -> User | Script | None:
         scheme, _, rest = header.strip().partition(" ")
         if scheme.lower() == "basic" and rest:
             return self.by_basic(rest.strip())
-        secret = rest.strip() if scheme.lower() == "bearer" else header.strip()
-        return by_token(secret) or by_key(secret)
+        self.secret = rest.strip() if scheme.lower() == "bearer" else header.strip()
+        return by_token(self.secret) or by_key(self.secret)
 
     def by_basic(self, encoded: str) -> User | Script | None:
         """The user of HTTP Basic, whose password is his own or one of his access tokens; or a server key."""
@@ -161,6 +191,7 @@ class Visit:
             return None
         user = by_token(password)
         if user is not None:
+            self.secret = password
             return user if User.named([name]).where(User.id == user.id).exists() else None
         if name == SERVER_NAME:
             return by_key(password)

@@ -3,6 +3,8 @@
 from peewee import JOIN
 
 from models import (
+    ACTIVE,
+    ASKED,
     CLOSED,
     DARKCHAT,
     THERE,
@@ -112,7 +114,7 @@ def user(user_id: int | None, name: str) -> User:
     """The user with this id, or else with this name."""
     found = User.get_or_none(User.id == user_id) if user_id else User.named([name]).first()
     if found is None:
-        raise NotFound("The requested user could not be found.")
+        raise NotFound("The requested user could not be found.", "USER_NOT_FOUND")
     return found
 
 
@@ -147,6 +149,18 @@ def own_room(user: User, conversation_id: int) -> Conversation:
     found: Conversation | None = Conversation.rooms_of(user).where(Conversation.id == conversation_id).first()
     if found is None:
         raise NotFound("The requested conversation could not be found.")
+    return found
+
+
+def chat(user: User, conversation_id: int) -> Conversation:
+    """A conversation that the user sees, or is asked for, with his own row as its ``participant``."""
+    found: Conversation | None = (
+        Conversation.of(user)
+        .where(Conversation.id == conversation_id, Participant.status.in_([ACTIVE, ASKED]))
+        .first()
+    )
+    if found is None:
+        raise NotFound("This chat does not exist.")
     return found
 
 

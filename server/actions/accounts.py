@@ -23,7 +23,7 @@ from models import (
 
 from .. import pictures
 from ..config import Settings
-from ..errors import BadInput, Conflict, NotFound, Refusal
+from ..errors import BadInput, Conflict, NotAllowed, NotFound, Refusal
 from ..files import Files
 from ..passwords import Passwords
 from . import calls, limits
@@ -239,6 +239,13 @@ def add_token(user: User, label: str) -> str:
 def revoke_token(token_id: int) -> None:
     if not AccessToken.delete().where(AccessToken.id == token_id).execute():
         raise NotFound(f"There is no access token {token_id}.")
+
+
+def revoke_secret(user: User, secret: str) -> None:
+    """Make the token with which *user* has come worthless."""
+    own = (AccessToken.user == user) & (AccessToken.digest == digest_of(secret))
+    if not AccessToken.delete().where(own).execute():
+        raise NotAllowed("This request came without an access token.")
 
 
 def add_key(label: str) -> str:

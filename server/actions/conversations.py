@@ -1,7 +1,5 @@
 """Beginning conversations, asking people in, and leaving."""
 
-from peewee import fn
-
 from models import (
     ACTIVE,
     CLOSED,
@@ -20,6 +18,7 @@ from models import (
     Participant,
     User,
     database,
+    newest_id,
 )
 
 from .. import text
@@ -71,14 +70,6 @@ def check_takers(users: list[User]) -> None:
     closed = [user.username for user in users if user.disabled_at or not user.takes_messages]
     if closed:
         raise NotAllowed(f"The following recipients do not take messages: {', '.join(closed)}")
-
-
-def newest_id(conversation: Conversation) -> int:
-    """The id of the newest message, and of the newest of all where nothing has been said yet."""
-    newest = Message.select(fn.MAX(Message.id))
-    if conversation.last_seq:
-        newest = newest.where(Message.conversation == conversation, Message.seq == conversation.last_seq)
-    return newest.scalar() or 0
 
 
 def invite(

@@ -1,6 +1,8 @@
 """Limits on how often something may be done: so many at once, then one in so many seconds."""
 
-from models import Allowance, User, allowance_wait, now, use_allowance
+import math
+
+from models import Allowance, User, allowance_spent, allowance_wait, now, use_allowance
 
 from ..config import Settings
 from ..errors import TooMany
@@ -20,6 +22,15 @@ def take(settings: Settings, key: str, what: str, burst: int, interval: float) -
 def message(settings: Settings, user: User) -> None:
     burst, interval = settings.message_burst, settings.message_interval
     take(settings, f"message {user.id}", "messages", burst, interval)
+
+
+def standing(settings: Settings, user: User | None) -> tuple[int, int, int] | None:
+    """How many messages may be sent at once, how many of them now, and in how many seconds all of them."""
+    if settings.limits == "off" or not settings.message_burst:
+        return None
+    ahead = allowance_spent(f"message {user.id}") if user else 0
+    spent = math.ceil(ahead / (settings.message_interval * 1000))
+    return settings.message_burst, max(0, settings.message_burst - spent), math.ceil(ahead / 1000)
 
 
 def upload(settings: Settings, user: User) -> None:

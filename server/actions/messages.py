@@ -1,12 +1,17 @@
 """Saying things in conversations, and keeping track of what has been read."""
 
+from dataclasses import asdict, dataclass
+
 from peewee import Case, fn
 
 from models import (
     ACTIVE,
+    ASKED,
+    CHAT,
     GONE,
     HIDDEN,
     JOINED,
+    MESSAGES,
     REMOVED,
     SAID,
     THERE,
@@ -15,12 +20,16 @@ from models import (
     Message,
     Participant,
     User,
+    now,
 )
 
 from .. import text
 from ..config import Settings
 from ..errors import BadInput, Conflict, NotAllowed
-from . import access, calls, limits
+from . import access, calls, chats, limits
+from .contacts import is_web_address
+
+LONGEST_URL = 2048
 
 # How a room's history tells of its people.
 NOTES = {
@@ -30,24 +39,45 @@ NOTES = {
 }
 
 
+@dataclass(frozen=True)
+class Extras:
+    """What may come with a message: addresses of a picture and a page, and its sender's own id for it."""
+
+    image_url: str = ""
+    link_url: str = ""
+    client_id: str | None = None
+
+
 def reply(
-    settings: Settings, author: User, conversation: Conversation, body: str, uploads: list[Attachment]
+    settings: Settings,
+    author: User,
+    conversation: Conversation,
+    body: str,
+    uploads: list[Attachment],
+    extras: Extras = Extras(),
 ) -> Message:
     """Say something, as often as one user may."""
     limits.message(settings, author)
-    return say(settings, author, conversation, body, uploads)
+    return say(settings, author, conversation, body, uploads, extras)
 
 
 def say(
-    settings: Settings, author: User, conversation: Conversation, body: str, uploads: list[Attachment]
+    settings: Settings,
+    author: User,
+    conversation: Conversation,
+    body: str,
+    uploads: list[Attachment],
+    extras: Extras = Extras(),
 ) -> Message:
     """Add a message from *author*, who is known to be active in the conversation."""
     if not access.may_reply(author, conversation):
         raise NotAllowed("You do not have permission to reply to this conversation.")
-    check_body(settings, body, uploads)
-    if conversation.is_direct:
+    check_body(settings, body, uploads, extras)
+    if conversation.app == MESSAGES:
         check_wanted(author, conversation)
-    return send(author, conversation, body, uploads)
+    elif conversation.app == CHAT:
+        chats.check_say(settings, author, conversation)
+    return send(author, conversation, body, uploads, extras)
 
 
 def check_wanted(author: User, conversation: Conversation) -> None:
@@ -62,32 +92,45 @@ def check_wanted(author: User, conversation: Conversation) -> None:
         raise NotAllowed("The receiver has blocked this number.")
 
 
-def check_body(settings: Settings, body: str, uploads: list[Attachment]) -> None:
+def check_body(settings: Settings, body: str, uploads: list[Attachment], extras: Extras = Extras()) -> None:
     if len(body) > settings.max_body:
         raise BadInput(f"A message may have at most {settings.max_body} characters.")
-    if text.is_blank(body):
-        raise BadInput("Please enter a message.")
+    if text.is_blank(body) and not (extras.image_url or extras.link_url):
+        raise BadInput("Please enter a message.", "EMPTY_MESSAGE")
+    for url in filter(None, (extras.image_url, extras.link_url)):
+        if len(url) > LONGEST_URL or not is_web_address(url):
+            raise BadInput(f"An address begins with http or https and has at most {LONGEST_URL} characters.")
     if len(uploads) > settings.max_attachments:
         raise BadInput(f"A message may have at most {settings.max_attachments} attachments.")
 
 
-def send(author: User | None, conversation: Conversation, body: str, uploads: list[Attachment]) -> Message:
+def send(
+    author: User | None,
+    conversation: Conversation,
+    body: str,
+    uploads: list[Attachment],
+    extras: Extras = Extras(),
+) -> Message:
     """Put what *author* says at the next place; without one it comes from the conversation's peer."""
-    message = append(conversation, author, SAID, body)
-    Participant.update(read_seq=message.seq, own_unread=0).where(
+    message = append(conversation, author, SAID, body, extras)
+    Participant.update(read_seq=message.seq, own_unread=0, read_at=message.sent_at).where(
         Participant.conversation == conversation, Participant.user == author
     ).execute()
     attach(message, uploads)
     return message
 
 
-def append(conversation: Conversation, author: User | None, kind: str, body: str) -> Message:
+def append(
+    conversation: Conversation, author: User | None, kind: str, body: str, extras: Extras = Extras()
+) -> Message:
     """Put a message at the next place; it brings the conversation back for those who have hidden it."""
     seq = next_seq(conversation)
-    message: Message = Message.create(conversation=conversation, seq=seq, author=author, kind=kind, body=body)
+    message: Message = Message.create(
+        conversation=conversation, seq=seq, author=author, kind=kind, body=body, **asdict(extras)
+    )
     back = Case(Participant.status, [(HIDDEN, ACTIVE)], Participant.status)
     Participant.update(last_seq=seq, newest_id=message.id, status=back).where(
-        Participant.conversation == conversation, Participant.status.in_(THERE)
+        Participant.conversation == conversation, Participant.status.in_([*THERE, ASKED])
     ).execute()
     return message
 
@@ -131,7 +174,7 @@ def read_up_to(user: User, conversation_id: int, seq: int) -> None:
     )
     if participant is not None:
         participant.own_unread = count_own_after(participant, seq) if participant.own_unread else 0
-        participant.read_seq = seq
+        participant.read_seq, participant.read_at = seq, now()
         participant.save()
 
 
@@ -149,13 +192,13 @@ def count_own_after(participant: Participant, seq: int) -> int:
 
 
 def mark_read(participants: list[Participant]) -> None:
-    Participant.update(read_seq=Participant.last_seq, own_unread=0).where(
+    Participant.update(read_seq=Participant.last_seq, own_unread=0, read_at=now()).where(
         Participant.id.in_([participant.id for participant in participants])
     ).execute()
 
 
 def mark_all_read(user: User) -> None:
-    Participant.update(read_seq=Participant.last_seq, own_unread=0).where(
+    Participant.update(read_seq=Participant.last_seq, own_unread=0, read_at=now()).where(
         Participant.user == user,
         Participant.status == ACTIVE,
         Participant.read_seq < Participant.last_seq,
@@ -167,6 +210,6 @@ def mark_unread(participants: list[Participant]) -> None:
     own = Message.select(fn.COUNT(Message.id)).where(
         Message.conversation == Participant.conversation, Message.author == Participant.user
     )
-    Participant.update(read_seq=0, own_unread=own).where(
+    Participant.update(read_seq=0, own_unread=own, read_at=None).where(
         Participant.id.in_([participant.id for participant in participants])
     ).execute()

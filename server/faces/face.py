@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from ..errors import Refusal
 from ..wire.declare import Method, Spelling, Transaction, as_written
+from ..wire.rest import Route
 from ..wire.types import Codec
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -16,7 +17,8 @@ class Face:
     """One published API, for requests that come from an *actor* of this kind.
 
     *refuse* turns a refusal into the answer its clients understand, *spell* Python's names into theirs.
-    *methods* are called over XML-RPC, *forms* by posting an HTML form, because they take a file.
+    *methods* are called over XML-RPC, *forms* by posting an HTML form, because they take a file; *routes* are
+    addresses of a REST API.
     """
 
     def __init__(
@@ -28,6 +30,7 @@ class Face:
         self.actor, self.refuse, self.spell = actor, refuse, spell
         self.methods: dict[str, Method] = {}
         self.forms: dict[str, Method] = {}
+        self.routes: list[Route] = []
 
     def method(
         self,
@@ -50,6 +53,30 @@ class Face:
 
         def publish(function: F) -> F:
             self.declare(self.forms, function, function.__name__, "none", self.actor)
+            return function
+
+        return publish
+
+    def route(
+        self,
+        verbs: str,
+        *paths: str,
+        statuses: tuple[int, ...] = (200,),
+        transaction: Transaction = "write",
+        anyone: bool = False,
+        once: str = "",
+    ) -> Callable[[F], F]:
+        """Publish the function below at these *paths*, for these *verbs* with blanks between them.
+
+        The first status is what it answers, unless the function says another one of them. Values of the
+        parameter *once* name a request that may come twice and is carried out once.
+        """
+
+        def publish(function: F) -> F:
+            actor = None if anyone else self.actor
+            name = f"{verbs.split()[0]} {paths[0]}"
+            method = Method(function, name, transaction, self.refuse, actor, self.spell)
+            self.routes.append(Route(method, verbs.split(), list(paths), list(statuses), once))
             return function
 
         return publish

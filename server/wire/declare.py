@@ -58,7 +58,7 @@ class Param:
         try:
             return self.codec.load(value)
         except BadParams as error:
-            raise BadParams(f"{self.name}: {error}") from None
+            raise BadParams(f"{self.name}: {error}", error.word, self.name) from None
 
     @property
     def described(self) -> str:
@@ -136,7 +136,7 @@ class Method:
         """Arguments for the function; an optional one that is empty counts as not given."""
         for param in self.params:
             if param.required and param.name not in values:
-                raise BadParams(f"{param.name}: missing")
+                raise BadParams(f"{param.name}: missing", param=param.name)
         return {
             p.key: p.load(values[p.name])
             for p in self.params

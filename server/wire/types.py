@@ -8,23 +8,29 @@ import datetime
 import re
 import types
 import typing
-from collections.abc import Callable
-from typing import Annotated, Any, NamedTuple
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Annotated, Any, Generic, NamedTuple, TypeVar
 
 from ..errors import BadParams
 
+T = TypeVar("T")
 INTEGER = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
 FLAGS = {0: False, 1: True, "0": False, "1": True, "false": False, "true": True}
 LARGEST_INT, LARGEST_ID = 2**31 - 1, 2**63 - 1
 
 
 class Codec:
-    """One wire type: its XML-RPC name, and both directions."""
+    """One wire type: its XML-RPC name, its JSON schema where JSON carries it, and both directions."""
 
     def __init__(
-        self, name: str, load: Callable[[Any], Any], dump: Callable[[Any], Any] = lambda value: value
+        self,
+        name: str,
+        load: Callable[[Any], Any],
+        dump: Callable[[Any], Any] = lambda value: value,
+        schema: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
-        self.name, self.load, self.dump = name, load, dump
+        self.name, self.load, self.dump, self.schema = name, load, dump, schema
         self.names = [name]
 
 
@@ -114,12 +120,25 @@ def dump_int(value: int) -> int:
     return int(value)
 
 
+def dump_iso(moment: datetime.datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
 def dump_epoch(moment: datetime.datetime) -> str:
     return str(int(moment.timestamp()))
 
 
 def dump_seconds(moment: datetime.datetime) -> int:
     return dump_int(int(moment.timestamp()))
+
+
+class Page(NamedTuple, Generic[T]):
+    """Some *items* of a list, the first of them at the place *skip*; at most *limit*, of *total* in all."""
+
+    items: list[T]
+    total: int
+    skip: int
+    limit: int
 
 
 class File(NamedTuple):
@@ -135,17 +154,19 @@ def load_file(value: Any) -> File:
     return value
 
 
-STRING = Codec("string", load_string, str)
+STRING = Codec("string", load_string, str, {"type": "string"})
 BASE64 = Codec("base64", load_text, str.encode)
-INT = Codec("int", load_int, dump_int)
-NATURAL = Codec("int", load_natural, dump_int)
-BOOLEAN = Codec("boolean", load_flag, bool)
+INT = Codec("int", load_int, dump_int, {"type": "integer"})
+NATURAL = Codec("int", load_natural, dump_int, {"type": "integer", "minimum": 0, "maximum": LARGEST_INT})
+BOOLEAN = Codec("boolean", load_flag, bool, {"type": "boolean"})
 MOMENT = Codec("dateTime.iso8601", lambda value: value)
 SECONDS = Codec("int", load_int, dump_seconds)
 EPOCH = Codec("string", load_int, dump_epoch)
-ID = Codec("string", load_id, str)
-KEY = Codec("int", load_key, dump_int)
+ISO = Codec("string", lambda value: value, dump_iso, {"type": "string", "format": "date-time"})
+ID = Codec("string", load_id, str, {"type": "string", "pattern": "^[0-9]{1,18}$"})
+KEY = Codec("int", load_key, dump_int, {"type": "integer"})
 IDS = Codec("string", load_ids)
+NOTHING = Codec("nil", lambda value: value)
 ANYTHING = Codec("undefined", lambda value: value)
 
 
@@ -153,7 +174,8 @@ class Array(Codec):
     """A list of one type; *lone* lets a single value stand for a list of one."""
 
     def __init__(self, item: Codec, lone: bool = False) -> None:
-        super().__init__("array", self.load_items, self.dump_items)
+        schema = {"type": "array", "items": item.schema}
+        super().__init__("array", self.load_items, self.dump_items, schema)
         self.item, self.lone = item, lone
 
     def load_items(self, values: Any) -> list[Any]:
@@ -183,6 +205,13 @@ class Struct(Codec):
         self.members = {key: codec_for(hint) for key, hint in hints.items()}
         self.required = declared.__required_keys__
         self.dumps = [(key, codec.dump) for key, codec in self.members.items()]
+        self.title = declared.__name__
+        self.schema = {
+            "type": "object",
+            "title": self.title,
+            "properties": {key: codec.schema for key, codec in self.members.items()},
+            "required": [key for key in self.members if key in self.required],
+        }
 
     def load_members(self, values: Any) -> dict[str, Any]:
         """The members that are given; nil stands for one that is not."""
@@ -229,6 +258,29 @@ class OrFalse(Codec):
         return value if value is False else self.item.dump(value)
 
 
+class Nullable(Codec):
+    """A result of some type, or JSON's null where there is none."""
+
+    def __init__(self, item: Codec) -> None:
+        schema = {"anyOf": [item.schema, {"type": "null"}]}
+        super().__init__(item.name, item.load, self.dump_item, schema)
+        self.item = item
+
+    def dump_item(self, value: Any) -> Any:
+        return None if value is None else self.item.dump(value)
+
+
+class Paged(Codec):
+    """Some of a list, with the number of all that there are."""
+
+    def __init__(self, item: Codec) -> None:
+        self.items = Array(item)
+        super().__init__("array", lambda value: value, self.dump_page, self.items.schema)
+
+    def dump_page(self, page: "Page[Any]") -> "Page[Any]":
+        return page._replace(items=self.items.dump(page.items))
+
+
 class Looked(Codec):
     """What is named on the wire by a value of *codec*, and found by it within the call's transaction."""
 
@@ -244,10 +296,12 @@ Names = Annotated[list[str], Array(BASE64, lone=True)]
 Natural = Annotated[int, NATURAL]
 Moment = Annotated[datetime.datetime, MOMENT]
 Epoch = Annotated[datetime.datetime, EPOCH]
+Iso = Annotated[datetime.datetime, ISO]
 Seconds = Annotated[datetime.datetime, SECONDS]
 Key = Annotated[int, KEY]
 
-PLAIN = {Any: ANYTHING, str: STRING, int: INT, bool: BOOLEAN, File: Codec("file", load_file)}
+FILE = Codec("file", load_file)
+PLAIN = {type(None): NOTHING, Any: ANYTHING, str: STRING, int: INT, bool: BOOLEAN, File: FILE}
 
 
 def codec_for(hint: Any) -> Codec:
@@ -264,6 +318,8 @@ def codec_for(hint: Any) -> Codec:
     if origin in (types.UnionType, typing.Union):
         [hint] = [each for each in arguments if each not in (type(None), typing.Literal[False])]
         return OrFalse(codec_for(hint)) if typing.Literal[False] in arguments else codec_for(hint)
+    if origin is Page:
+        return Paged(codec_for(arguments[0]))
     if typing.is_typeddict(hint):
         return Struct(hint)
     return PLAIN[hint]

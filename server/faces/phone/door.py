@@ -13,6 +13,7 @@ from ...visits import Script
 from ...wire.declare import Transaction, camel
 from ...wire.types import KEY, STRING, Array, Codec, Looked, Seconds, Struct
 from ..face import Face
+from ..showing import whole
 
 ABOUT = """For the scripts of a game server, which act for every player. Make a key with
 switchboard key add LABEL; it is the password of "server", or stands in the header Authorization (Bearer KEY)
@@ -99,7 +100,7 @@ def said(message: Any, sender: str) -> Said:
     return {
         "id": message.id,
         "sender": sender,
-        "content": text.plain(message.body),
+        "content": text.plain(whole(message)),
         "type": message.kind,
         "createdAt": message.sent_at,
     }

@@ -9,7 +9,8 @@ from ...actions import accounts
 from ...errors import WrongPassword
 from ...visits import Visit
 from ...wire.types import Id, Text
-from .door import YES, Result, face, icon_url, user_type
+from ..showing import icon_url
+from .door import YES, Result, face, user_type
 
 ON, OFF = "1", "0"
 MEMBERS = "2"

@@ -12,7 +12,6 @@ from models import (
     User,
     attachments_of_page,
     conversations_of,
-    is_direct,
     is_online,
     page_of_conversations,
     page_of_messages,
@@ -25,6 +24,7 @@ from ...actions import access, conversations, messages
 from ...errors import BadInput
 from ...visits import Visit
 from ...wire.types import Epoch, Id, Ids, Moment, Names, Natural, Text
+from ..showing import title_of, whole
 from .door import NOBODY, YES, Attached, Participant, Result, attached, face, participant, peer
 
 BOTH_MODES = 3
@@ -236,7 +236,7 @@ def get_conversation(
         **thread(user, conversation, title_of(user, conversation, people)),
         "participant_count": len(shown_people),
         "participants": shown_people,
-        "list": [shown(user, conversation, row, render(row.body), files.get(row.id, [])) for row in rows],
+        "list": [shown(user, conversation, row, render(whole(row)), files.get(row.id, [])) for row in rows],
     }
     if rows and rows[-1].seq > conversation.participant.read_seq:
         visit.afterwards(lambda: messages.read_up_to(user, conv_id, rows[-1].seq))
@@ -253,7 +253,7 @@ def get_quote_conversation(user: User, /, conv_id: Id, msg_id: Id) -> Quote:
     conversation = access.conversation(user, conv_id)
     message = access.message(conversation, msg_id)
     name = message.author.username if message.author else conversation.peer or ""
-    quote = text.quote(message.body, name, message.id, message.author_id or NOBODY)
+    quote = text.quote(whole(message), name, message.id, message.author_id or NOBODY)
     return {**YES, "text_body": quote}
 
 
@@ -351,13 +351,6 @@ def participants(visit: Visit, conversation: Any, people: list[Any]) -> dict[int
     return nobody | {row.id: participant(visit, row, row.status == LEFT) for row in people}
 
 
-def title_of(user: User, conversation: Any, people: list[Any]) -> str:
-    """What the conversation is about; what is between two is called by the other's name."""
-    if not is_direct(conversation.app):
-        return text.plain(conversation.subject)
-    return conversation.peer or next((row.display_name for row in people if row.id != user.id), "")
-
-
 def attachments_by_message(visit: Visit, rows: Iterable[Any]) -> dict[int, list[Attached]]:
     by_message = attrgetter("message_id")
     return {
@@ -386,7 +379,7 @@ def listed(user: User, visit: Visit, row: Any, people: list[Any]) -> Listed:
         "start_timestamp": row.started_at,
         "conv_title": title,
         "total_message_num": row.last_seq,
-        "short_content": text.preview(row.last_body or ""),
+        "short_content": text.preview(whole(row) if row.last_seq else ""),
         "is_closed": row.status == CLOSED,
         "can_invite": access.may_invite(user, row),
         "can_edit": may_edit,

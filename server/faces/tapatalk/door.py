@@ -1,6 +1,5 @@
 """What all methods of the forum door share: how they say yes and no, and how they show a person."""
 
-import urllib.parse
 from typing import Any, NotRequired, TypedDict
 
 from models import User, is_online
@@ -9,6 +8,7 @@ from ...errors import NotAuthenticated, Refusal
 from ...visits import Visit
 from ...wire.types import Codec, Id, Text
 from ..face import Face
+from ..showing import file_urls, icon_url
 
 ABOUT = """For forum apps and for scripts that act for one member. With Python:
 
@@ -59,18 +59,6 @@ def no(text: str) -> dict[str, Any]:
 face = Face(User, refuse)
 
 
-def icon_url(visit: Visit, user_id: int, avatar: str) -> str:
-    """Where the user's picture is, empty where he has none.
-
-    The end of the stored file's name stands in the address: apps fetch pictures without a credential, and
-    who knows it has been shown this very picture.
-    """
-    if not avatar:
-        return ""
-    query = urllib.parse.urlencode({"user_id": user_id, "v": avatar[-8:]})
-    return visit.address_of(f"/mobiquo/avatar.php?{query}")
-
-
 def person(visit: Visit, user: User) -> Person:
     return {
         "user_id": user.id,
@@ -111,18 +99,15 @@ class Attached(TypedDict):
 
 
 def attached(visit: Visit, row: Any) -> Attached:
-    base = f"/attachments/{row.id}"
-    name = urllib.parse.quote(row.filename, safe="")
+    url, thumbnail_url = file_urls(visit, row)
     shown: Attached = {
         "attachment_id": row.id,
         "filename": row.filename,
         "filesize": row.size,
         "content_type": row.extension,
-        "url": visit.address_of(f"{base}/{name}"),
+        "url": url,
     }
-    if row.thumbnail:
-        shown["thumbnail_url"] = visit.address_of(f"{base}/thumbnail/{name}")
-    return shown
+    return {**shown, "thumbnail_url": thumbnail_url} if thumbnail_url else shown
 
 
 def participant(visit: Visit, row: Any, left: bool) -> Participant:

@@ -8,8 +8,9 @@ from ...actions import access, accounts
 from ...errors import BadInput
 from ...visits import Visit
 from ...wire.types import Epoch, Id, Moment, Natural, Text
+from ..showing import icon_url
 from .account import SHORTEST_SEARCH
-from .door import YES, Person, Result, face, icon_url, person, user_type
+from .door import YES, Person, Result, face, person, user_type
 
 PER_PAGE, MOST_PER_PAGE = 20, 50
 IGNORE, STOP_IGNORING = 1, 0

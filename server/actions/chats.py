@@ -1,0 +1,61 @@
+"""Direct chats between two: accepted, declined, and talked in."""
+
+from models import ACTIVE, ASKED, CHAT, DECLINED, OPEN, Conversation, Message, Participant, User
+
+from ..config import Settings
+from ..errors import Conflict, NotAllowed
+from . import events
+
+
+def check_wanted(user: User, other: User) -> None:
+    """Refuse, without a word of the reason, what *other* does not want to hear."""
+    ignoring = User.ignoring(user).where(User.id == other.id).exists()
+    if ignoring or other.disabled_at or not other.takes_messages:
+        raise NotAllowed("This user does not take messages.", "CANNOT_MESSAGE")
+
+
+def activate(chat: Conversation) -> None:
+    """Let a chat that was asked for be one that both see."""
+    if chat.status == OPEN:
+        return
+    chat.status = OPEN
+    Conversation.update(status=OPEN).where(Conversation.id == chat.id).execute()
+    Participant.update(status=ACTIVE).where(
+        Participant.conversation == chat, Participant.status == ASKED
+    ).execute()
+    events.accepted(chat)
+
+
+def check_asked(user: User, chat: Conversation) -> None:
+    if chat.app != CHAT or chat.starter_id == user.id:
+        raise NotAllowed("Only who was asked can say yes or no.", "NOT_RECIPIENT")
+
+
+def accept(user: User, chat: Conversation) -> None:
+    """Say yes to a chat, also after a no."""
+    check_asked(user, chat)
+    activate(chat)
+
+
+def decline(user: User, chat: Conversation) -> None:
+    """Say no to a chat, of which whoever asked is not told."""
+    check_asked(user, chat)
+    if chat.status == OPEN:
+        raise Conflict("This chat has been accepted already.", "ALREADY_ACTIVE")
+    if chat.status != DECLINED:
+        chat.status = DECLINED
+        chat.save()
+        events.declined(chat, user)
+
+
+def check_say(settings: Settings, author: User, chat: Conversation) -> None:
+    """Let *author* say something: what the one who was asked says accepts, and the other has to wait."""
+    if chat.status != OPEN and chat.starter_id == author.id:
+        sent = Message.select().where(Message.conversation == chat, Message.author == author).count()
+        if chat.status == DECLINED or sent >= settings.pending_messages:
+            raise NotAllowed("This chat has not been accepted yet.", "REQUEST_PENDING")
+        return
+    others = User.select().join(Participant, on=(Participant.user == User.id))
+    for other in others.where(Participant.conversation == chat, User.id != author.id):
+        check_wanted(author, other)
+    activate(chat)

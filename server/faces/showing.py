@@ -1,0 +1,42 @@
+"""What every door shows alike: what a conversation is called, what a message says, where pictures are."""
+
+import urllib.parse
+from typing import Any
+
+from models import User, is_direct
+
+from .. import text
+from ..visits import Visit
+
+
+def title_of(user: User, conversation: Any, people: list[Any]) -> str:
+    """What the conversation is about; what is between two is called by the other's name."""
+    if not is_direct(conversation.app):
+        return text.plain(conversation.subject)
+    return conversation.peer or next((row.display_name for row in people if row.id != user.id), "")
+
+
+def whole(row: Any) -> str:
+    """What a message says, with the addresses that came with it, in the markup of the forum."""
+    picture = f"[img]{row.image_url}[/img]" if row.image_url else ""
+    link = f"[url]{row.link_url}[/url]" if row.link_url else ""
+    return "\n".join(filter(None, [row.body, picture, link]))
+
+
+def icon_url(visit: Visit, user_id: int, avatar: str) -> str:
+    """Where the user's picture is, empty where he has none.
+
+    The end of the stored file's name stands in the address: apps fetch pictures without a credential, and
+    who knows it has been shown this very picture.
+    """
+    if not avatar:
+        return ""
+    query = urllib.parse.urlencode({"user_id": user_id, "v": avatar[-8:]})
+    return visit.address_of(f"/mobiquo/avatar.php?{query}")
+
+
+def file_urls(visit: Visit, attachment: Any) -> tuple[str, str]:
+    """Where an attachment is, and its thumbnail; the latter empty where there is none."""
+    base, name = f"/attachments/{attachment.id}", urllib.parse.quote(attachment.filename, safe="")
+    small = visit.address_of(f"{base}/thumbnail/{name}") if attachment.thumbnail else ""
+    return visit.address_of(f"{base}/{name}"), small

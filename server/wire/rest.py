@@ -1,0 +1,176 @@
+"""REST: declared routes, JSON and forms in, JSON and problem documents out; no address of any door."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode
+
+from ..errors import BadInput, BadParams, NotFound, Refusal, WrongVerb
+from .declare import Giver, Method, Param
+from .types import Page, Paged
+
+PLACE = re.compile(r"\{(\w+)\}")
+READS = ("GET", "DELETE")
+DEEPEST = 32
+ENVELOPE = "envelope"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What goes back: a status, a JSON value (or none), and what else stands in the head."""
+
+    status: int
+    value: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    media_type: str = "application/json"
+
+    @property
+    def body(self) -> bytes:
+        if self.value is None:
+            return b""
+        return json.dumps(self.value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+class Route:
+    """A declared method at an address: its *verbs*, its *paths* with places in braces, its statuses.
+
+    Of several paths and verbs the first is the one that is told of; the others do the same. Values of the
+    member *once* name a request that may come twice and is carried out once.
+    """
+
+    def __init__(
+        self, method: Method, verbs: list[str], paths: list[str], statuses: list[int], once: str = ""
+    ) -> None:
+        self.method, self.verbs, self.paths, self.statuses = method, verbs, paths, statuses
+        self.once = once
+        self.patterns = [re.compile(PLACE.sub(r"(?P<\1>[^/]+)", path)) for path in paths]
+        self.in_path = set(PLACE.findall(paths[0]))
+        self.is_paged = isinstance(method.returns, Paged)
+
+    def match(self, path: str) -> dict[str, str] | None:
+        """The values that stand in the *path*, None where it is another's."""
+        found = next(filter(None, (pattern.fullmatch(path) for pattern in self.patterns)), None)
+        return found.groupdict() if found else None
+
+    def asked(self) -> list[Param]:
+        """The parameters that do not stand in the path: in the query of what reads, else in the body."""
+        return [param for param in self.method.params if param.name not in self.in_path]
+
+
+class Routes:
+    """All routes of a door; an address without places goes before one whose place it could fill."""
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self.routes = sorted(routes, key=lambda route: len(route.in_path))
+        self.roots = {path.split("/")[1] for route in self.routes for path in route.paths}
+
+    def holds(self, path: str) -> bool:
+        """Whether this *path* is the door's to answer for."""
+        return path.split("/")[1] in self.roots
+
+    def verbs(self, path: str) -> list[str]:
+        """What can be done at this *path*."""
+        return [verb for route in self.routes if route.match(path) is not None for verb in route.verbs]
+
+    def find(self, verb: str, path: str) -> tuple[Route, dict[str, str]]:
+        for route in self.routes:
+            if verb in route.verbs and (values := route.match(path)) is not None:
+                return route, values
+        if verbs := self.verbs(path):
+            raise WrongVerb(verbs)
+        raise NotFound("There is nothing at this address.")
+
+
+def call(
+    giver: Giver, route: Route, in_path: dict[str, str], query: Mapping[str, str], sent: dict[str, Any]
+) -> Answer:
+    """What the method at the *route* answers to values from the path, the query, and the body."""
+    given = query if route.verbs[0] in READS else sent
+    value = route.method.call_by_name(giver, {**given, **in_path})
+    return listed(value, query) if route.is_paged else Answer(route.statuses[0], value)
+
+
+def listed(page: Page[Any], query: Mapping[str, str]) -> Answer:
+    """A list with what there is to know of the rest, in the head or around it."""
+    headers = {"X-Total-Count": str(page.total)}
+    links = ", ".join(f'<?{terms(query, skip, page.limit)}>; rel="{rel}"' for rel, skip in neighbours(page))
+    if links:
+        headers["Link"] = links
+    if query.get(ENVELOPE) not in ("1", "true"):
+        return Answer(200, page.items, headers)
+    details = {
+        "total": page.total,
+        "size": len(page.items),
+        "offset": page.skip,
+        "hasMore": page.skip + len(page.items) < page.total,
+    }
+    return Answer(200, {"payload": page.items, "details": details}, headers)
+
+
+def neighbours(page: Page[Any]) -> Iterable[tuple[str, int]]:
+    """Where the pages beside this one begin."""
+    if page.limit and page.skip + len(page.items) < page.total:
+        yield "next", page.skip + page.limit
+    if page.limit and page.skip:
+        yield "prev", max(0, page.skip - page.limit)
+
+
+def terms(query: Mapping[str, str], skip: int, limit: int) -> str:
+    return urlencode({**query, "skip": skip, "limit": limit})
+
+
+def problem(error: Refusal) -> Answer:
+    """A refusal as RFC 9457 has it, with the two members that older clients read."""
+    text = str(error)
+    value = {
+        "type": "about:blank",
+        "title": error.word.replace("_", " ").capitalize(),
+        "status": error.code,
+        "detail": text,
+        "error": text,
+        "code": error.word,
+    }
+    if isinstance(error, BadParams) and error.param:
+        value["field"] = error.param
+    wait = getattr(error, "wait", None)
+    headers = {"Retry-After": str(wait)} if wait else {}
+    if isinstance(error, WrongVerb):
+        headers["Allow"] = ", ".join(error.verbs)
+    return Answer(error.code, value, headers, "application/problem+json")
+
+
+def read_json(body: bytes) -> dict[str, Any]:
+    """The object that a body holds; an empty body holds an empty one."""
+    if not body.strip():
+        return {}
+    try:
+        value = json.loads(body, parse_constant=refuse_constant)
+    except (ValueError, RecursionError):
+        raise BadInput("The body is no JSON.", "BAD_JSON") from None
+    if type(value) is not dict or depth(value) > DEEPEST:
+        raise BadInput("The body has to be a JSON object, not too deep.", "BAD_JSON")
+    return value
+
+
+def refuse_constant(word: str) -> Any:
+    raise ValueError(word)
+
+
+def depth(value: Any) -> int:
+    """How many objects and arrays stand inside each other, counted level by level."""
+    level, deep = [value], 0
+    while level := [each for each in level if isinstance(each, dict | list)]:
+        deep += 1
+        level = [inner for each in level for inner in (each.values() if isinstance(each, dict) else each)]
+    return deep
+
+
+def digest(*parts: bytes) -> str:
+    """What tells one request or answer from another."""
+    whole = hashlib.sha256()
+    for part in parts:
+        whole.update(len(part).to_bytes(8, "big") + part)
+    return whole.hexdigest()
