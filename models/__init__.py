@@ -21,7 +21,7 @@ from .base import (
     transact,
     trouble,
 )
-from .cleaning import clean
+from .cleaning import clean, one_line
 from .conversations import (
     ACTIVE,
     CLOSED,
@@ -45,6 +45,7 @@ from .conversations import (
     UploadGroup,
     attachments_of_page,
     conversations_of,
+    hold,
     is_direct,
     page_of_conversations,
     page_of_messages,
@@ -56,9 +57,6 @@ from .conversations import (
     unread_conversations,
 )
 from .phone import (
-    ENDED,
-    RINGING,
-    TALKING,
     BlockedNumber,
     Call,
     CallEntry,
@@ -69,6 +67,7 @@ from .phone import (
     call_on,
     call_with,
     page_of_calls,
+    source_of,
     source_owner,
 )
 from .users import (
@@ -82,6 +81,7 @@ from .users import (
     is_online,
     key_label,
     name_key,
+    name_line,
     number_owner,
     session_owner,
     token_owner,
@@ -91,7 +91,6 @@ __all__ = [
     "ACTIVE",
     "CLOSED",
     "DARKCHAT",
-    "ENDED",
     "FORUM",
     "GONE",
     "HIDDEN",
@@ -101,9 +100,7 @@ __all__ = [
     "MESSAGES",
     "OPEN",
     "REMOVED",
-    "RINGING",
     "SAID",
-    "TALKING",
     "THERE",
     "TROUBLES",
     "UNREAD",
@@ -139,6 +136,7 @@ __all__ = [
     "digest_of",
     "digits_of",
     "engine_faults",
+    "hold",
     "impatient",
     "is_direct",
     "is_empty",
@@ -148,8 +146,10 @@ __all__ = [
     "migrate",
     "milliseconds",
     "name_key",
+    "name_line",
     "now",
     "number_owner",
+    "one_line",
     "open_store",
     "page_of_calls",
     "page_of_conversations",
@@ -160,6 +160,7 @@ __all__ = [
     "people_met",
     "place_in",
     "session_owner",
+    "source_of",
     "source_owner",
     "store_path",
     "stored_files",

@@ -5,11 +5,10 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from ..errors import Refusal
-from ..wire.declare import Method, Spelling, Transaction, as_written
+from ..wire.declare import Instead, Method, Spelling, Transaction, as_written
 from ..wire.types import Codec
 
 F = TypeVar("F", bound=Callable[..., Any])
-Instead = Mapping[str, tuple[str, Any]]
 
 
 class Face:
@@ -34,7 +33,7 @@ class Face:
         name: str = "",
         transaction: Transaction = "write",
         anyone: bool = False,
-        instead: Instead = MappingProxyType({}),
+        instead: Mapping[str, Instead] = MappingProxyType({}),
     ) -> Callable[[F], F]:
         """Publish the function below, under its own name or another; open to *anyone* only if so asked."""
 
@@ -61,7 +60,7 @@ class Face:
         name: str,
         transaction: Transaction,
         actor: Any,
-        instead: Instead = MappingProxyType({}),
+        instead: Mapping[str, Instead] = MappingProxyType({}),
     ) -> None:
         method = Method(function, name, transaction, self.refuse, actor, self.spell, instead)
         if name in registry:

@@ -355,7 +355,8 @@ def title_of(user: User, conversation: Any, people: list[Any]) -> str:
     """What the conversation is about; what is between two is called by the other's name."""
     if not is_direct(conversation.app):
         return text.plain(conversation.subject)
-    return conversation.peer or next((row.display_name for row in people if row.id != user.id), "")
+    other = next((row.display_name for row in people if row.id != user.id), "")
+    return text.plain(conversation.peer or other)
 
 
 def attachments_by_message(visit: Visit, rows: Iterable[Any]) -> dict[int, list[Attached]]:
