@@ -21,7 +21,7 @@ from .base import (
     transact,
     trouble,
 )
-from .cleaning import clean
+from .cleaning import clean, one_line
 from .conversations import (
     ACTIVE,
     ASKED,
@@ -51,6 +51,7 @@ from .conversations import (
     attachments_with,
     chats_of,
     conversations_of,
+    hold,
     is_direct,
     newest_id,
     page_of_chats,
@@ -69,9 +70,6 @@ from .conversations import (
 from .events import ACCEPTED, CALL, MESSAGE, READ, REQUEST, Event
 from .kept import KeptAnswer
 from .phone import (
-    ENDED,
-    RINGING,
-    TALKING,
     BlockedNumber,
     Call,
     CallEntry,
@@ -82,6 +80,7 @@ from .phone import (
     call_on,
     call_with,
     page_of_calls,
+    source_of,
     source_owner,
 )
 from .users import (
@@ -95,6 +94,7 @@ from .users import (
     is_online,
     key_label,
     name_key,
+    name_line,
     number_owner,
     session_owner,
     token_owner,
@@ -109,7 +109,6 @@ __all__ = [
     "CLOSED",
     "DARKCHAT",
     "DECLINED",
-    "ENDED",
     "FORUM",
     "GONE",
     "HIDDEN",
@@ -123,9 +122,7 @@ __all__ = [
     "READ",
     "REMOVED",
     "REQUEST",
-    "RINGING",
     "SAID",
-    "TALKING",
     "THERE",
     "TROUBLES",
     "UNREAD",
@@ -166,6 +163,7 @@ __all__ = [
     "digest_of",
     "digits_of",
     "engine_faults",
+    "hold",
     "impatient",
     "is_direct",
     "is_empty",
@@ -175,9 +173,11 @@ __all__ = [
     "migrate",
     "milliseconds",
     "name_key",
+    "name_line",
     "newest_id",
     "now",
     "number_owner",
+    "one_line",
     "open_store",
     "page_of_calls",
     "page_of_chats",
@@ -191,6 +191,7 @@ __all__ = [
     "place_in",
     "requests_of",
     "session_owner",
+    "source_of",
     "source_owner",
     "store_path",
     "stored_files",

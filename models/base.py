@@ -317,7 +317,7 @@ def newest_given(table: type[Rows]) -> int:
     if is_sqlite():
         query, values = "SELECT seq FROM sqlite_sequence WHERE name = ?", (name,)
     else:
-        query, values = "SELECT last_value FROM pg_sequences WHERE sequencename = %s", (f"{name}_id_seq",)
+        query, values = "SELECT pg_sequence_last_value(pg_get_serial_sequence(%s, 'id')::regclass)", (name,)
     row = database.execute_sql(query, values).fetchone()
     return (row and row[0]) or 0
 
@@ -331,7 +331,7 @@ def go_on_from(table: type[Rows], newest: int) -> None:
         database.execute_sql("DELETE FROM sqlite_sequence WHERE name = ?", (name,))
         database.execute_sql("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (name, newest))
     else:
-        database.execute_sql("SELECT setval(%s, %s)", (f"{name}_id_seq", newest))
+        database.execute_sql("SELECT setval(pg_get_serial_sequence(%s, 'id'), %s)", (name, newest))
 
 
 def runner() -> Runner:

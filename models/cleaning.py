@@ -42,8 +42,13 @@ class CleanText(TextField):
         return clean(value) if isinstance(value, str) else value
 
 
+def one_line(text: str) -> str:
+    """The text as it is stored where it is a name: clean, and without ends of lines."""
+    return " ".join(clean(text).splitlines()).replace("\t", " ") if text else text
+
+
 class CleanName(CharField):
     """A short text column that people fill."""
 
     def db_value(self, value: Any) -> Any:
-        return clean(value) if isinstance(value, str) else value
+        return one_line(value) if isinstance(value, str) else value

@@ -15,7 +15,7 @@ from peewee import (
     fn,
 )
 
-from .base import MomentField, Prepared, Table, now, slot
+from .base import MomentField, Prepared, Table, is_sqlite, now, slot
 from .cleaning import CleanName, CleanText
 from .users import User
 
@@ -81,6 +81,14 @@ class Conversation(Table):
     def is_direct(self) -> bool:
         """Whether it is between two, so that each sees it under the other's name."""
         return is_direct(self.app)
+
+
+def hold(conversation_id: int) -> Conversation:
+    """The conversation, in which nobody else comes, goes or says anything until this transaction ends."""
+    query = Conversation.select().where(Conversation.id == conversation_id)
+    # SQLite has only one transaction that writes.
+    held: Conversation = (query if is_sqlite() else query.for_update()).get()
+    return held
 
 
 def is_direct(app: str) -> bool:

@@ -8,8 +8,6 @@ from .base import MomentField, Prepared, Table, now, slot
 from .cleaning import CleanName, CleanText
 from .users import User
 
-RINGING, TALKING, ENDED = "ringing", "active", "ended"
-
 
 class Source(Table):
     """A connected player: the id by which the game server knows him until he disconnects."""
@@ -18,7 +16,6 @@ class Source(Table):
 
     src = BigIntegerField(unique=True)
     user = ForeignKeyField(User, unique=True, on_delete="CASCADE")
-    connected_at = MomentField(default=now)
 
     class Meta:
         constraints = [Check("src > 0")]
@@ -34,13 +31,13 @@ class GameServer(Table):
 
 
 class Contact(Table):
-    """An entry of the *owner*'s phone book."""
+    """An entry of the *owner*'s phone book; *key* is the form in which its number is compared."""
 
     owner_id: int
 
     owner = ForeignKeyField(User, on_delete="CASCADE", index=False)
     number = CleanName()
-    digits = CharField()
+    key = TextField()
     firstname = CleanName(default="")
     lastname = CleanName(default="")
     notes = CleanText(default="")
@@ -48,7 +45,7 @@ class Contact(Table):
     favorite = BooleanField(default=False)
 
     class Meta:
-        indexes = ((("owner", "digits"), True),)
+        indexes = ((("owner", "key"), True),)
 
     @property
     def name(self) -> str:
@@ -57,13 +54,13 @@ class Contact(Table):
 
 
 class BlockedNumber(Table):
-    """A number from which *owner* takes neither calls nor texts."""
+    """A number, or a name without an account, from which *owner* takes neither calls nor texts."""
 
     owner = ForeignKeyField(User, on_delete="CASCADE", index=False)
-    digits = CharField()
+    key = TextField()
 
     class Meta:
-        indexes = ((("owner", "digits"), True),)
+        indexes = ((("owner", "key"), True),)
 
 
 class Call(Table):
@@ -116,6 +113,13 @@ def _source_owner() -> Any:
     return User.select(User).join(Source).where(Source.src == slot("src"), User.disabled_at.is_null())
 
 
+def _source_of() -> Any:
+    """The source of the player with a number."""
+    return (
+        Source.select(Source.src).join(User).where(User.digits == slot("digits"), User.disabled_at.is_null())
+    )
+
+
 def _calls() -> Any:
     """Calls with the sources that both sides have now."""
     theirs = Source.alias("theirs")
@@ -162,6 +166,7 @@ def _page_of_calls() -> Any:
 
 
 source_owner = Prepared(_source_owner)
+source_of = Prepared(_source_of)
 call_with = Prepared(_call_with)
 call_on = Prepared(_call_on)
 page_of_calls = Prepared(_page_of_calls)

@@ -26,6 +26,11 @@ def name_key(name: str) -> str:
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", clean(name).strip()).casefold())
 
 
+def name_line(name: str) -> str:
+    """The form in which a name is compared where a number could stand: no number's digits look like it."""
+    return f"name {name_key(name)}"
+
+
 def digits_of(number: str) -> str | None:
     """The form in which phone numbers are compared, None for a number without digits."""
     return "".join(character for character in number if character in "0123456789") or None

@@ -14,6 +14,7 @@ from .actions import (
     contacts,
     conversations,
     messages,
+    parties,
     players,
     rooms,
     texts,
@@ -102,7 +103,7 @@ def play(settings: Settings, people: dict[str, User]) -> None:
     """What the phone in the game shows: who is there, a room, a phone book, a text, a call."""
     ann, bob, carol, _ = people.values()
     wanted = [
-        players.Wanted(src, user.identifier or "", user.number or "", user.display_name)
+        players.Wanted.of(src, user.identifier or "", user.number or "", user.display_name)
         for src, user in enumerate(people.values(), 1)
     ]
     players.sync("demo", wanted)
@@ -113,8 +114,8 @@ def play(settings: Settings, people: dict[str, User]) -> None:
     contacts.add(ann, bob.number or "", "Bob", "", "Has a truck")
     contacts.add(ann, "555-0199", "Tyre", "Service")
     contacts.add(bob, ann.number or "", "Ann", "")
-    texts.send(settings, ann, calls.party("Tyre Service"), "Your tyres are here.")
-    texts.send(settings, ann, calls.party_of(bob), "On my way.")
+    texts.send(settings, ann, parties.named("Tyre Service"), "Your tyres are here.")
+    texts.send(settings, ann, parties.of(bob), "On my way.")
     calls.start(settings, bob.number or "", ann.number or "", "phone")
-    calls.accept(calls.party_of(ann))
-    calls.end(calls.party_of(bob))
+    calls.accept(parties.of(ann))
+    calls.end(parties.of(bob))

@@ -33,7 +33,7 @@ from models import (
 
 from .actions import accounts, repeats
 from .config import Settings
-from .errors import NotAllowed, NotAuthenticated, Refusal, Unavailable
+from .errors import NotAllowed, NotAuthenticated, Refusal, TooMany, Unavailable
 from .files import Files
 from .passwords import Passwords
 from .wire.declare import Transaction
@@ -120,7 +120,7 @@ class Visit:
 
     def script(self) -> Script:
         """The game server's script that makes this request, or a refusal."""
-        if isinstance(self.identity, Refusal):
+        if isinstance(self.identity, TooMany | Unavailable):
             raise self.identity
         if not isinstance(self.identity, Script):
             raise NotAuthenticated("This method asks for a server key.")
@@ -189,12 +189,14 @@ class Visit:
             name, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
         except ValueError:
             return None
+        if name == SERVER_NAME and (script := by_key(password)):
+            return script
         user = by_token(password)
         if user is not None:
             self.secret = password
             return user if User.named([name]).where(User.id == user.id).exists() else None
         if name == SERVER_NAME:
-            return by_key(password)
+            return None
         return accounts.identify(self.settings, self.passwords, name, password, self.address)
 
     def by_session(self, value: str) -> tuple[User | None, bool]:

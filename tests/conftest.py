@@ -89,7 +89,7 @@ class Live:
         number, identifier = f"555-{place:07}", f"license:{place}"
         member = self.member(name, number=number, identifier=identifier)
         with self.store(), database.atomic():
-            players.connect(place, identifier, number, member.name)
+            players.connect(players.Wanted.of(place, identifier, number, member.name))
         return Player(member.name, member.id, member.token, member.rpc, place, number, identifier)
 
     def script(self) -> Any:

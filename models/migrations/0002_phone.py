@@ -89,7 +89,6 @@ class Attachment(Frozen):
 class Source(Frozen):
     src = BigIntegerField(unique=True)
     user = ForeignKeyField(Account, unique=True, on_delete="CASCADE")
-    connected_at = BigIntegerField()
 
     class Meta:
         constraints = [Check("src > 0")]
@@ -105,7 +104,7 @@ class GameServer(Frozen):
 class Contact(Frozen):
     owner = ForeignKeyField(Account, on_delete="CASCADE", index=False)
     number = CharField()
-    digits = CharField()
+    key = TextField()
     firstname = CharField()
     lastname = CharField()
     notes = TextField()
@@ -113,15 +112,15 @@ class Contact(Frozen):
     favorite = BooleanField()
 
     class Meta:
-        indexes = ((("owner", "digits"), True),)
+        indexes = ((("owner", "key"), True),)
 
 
 class BlockedNumber(Frozen):
     owner = ForeignKeyField(Account, on_delete="CASCADE", index=False)
-    digits = CharField()
+    key = TextField()
 
     class Meta:
-        indexes = ((("owner", "digits"), True),)
+        indexes = ((("owner", "key"), True),)
 
 
 class Call(Frozen):

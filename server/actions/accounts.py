@@ -125,7 +125,7 @@ def add_user(
 def add_player(identifier: str, number: str, name: str) -> User:
     """Make a user of a player; only the game speaks for him."""
     shown = visible(name) or visible(f"Player {number}")
-    username = free_name(shown, number)
+    username = free_name(shown)
     user = User(username=username, username_key=name_key(username), display_name=shown)
     user.identifier = identifier
     set_number(user, number)
@@ -133,9 +133,9 @@ def add_player(identifier: str, number: str, name: str) -> User:
     return user
 
 
-def free_name(name: str, number: str) -> str:
+def free_name(name: str) -> str:
     """A user name for a player: his own where nobody has it, or else one that tells him apart."""
-    endings = ["", f" ({visible(number)[:LONGEST_NUMBER]})", f" ({secrets.token_hex(8)})"]
+    endings = ["", *(f" {number}" for number in range(2, 10)), f" {secrets.token_hex(8)}"]
     names = [name[: LONGEST_NAME - len(ending)] + ending for ending in endings]
     taken = {user.username_key for user in User.named(names)}
     return next(each for each in names if name_key(each) not in taken)
@@ -183,11 +183,11 @@ def set_avatar(files: Files, user: User, data: bytes) -> None:
 def set_number(user: User, number: str | None) -> None:
     """Give the user a number, or none; a call of the one that he had, or of the new one, is over."""
     digits = digits_of(number or "")
+    if number and (not digits or len(number) > LONGEST_NUMBER):
+        raise BadInput(f"A phone number has digits, and at most {LONGEST_NUMBER} characters.")
     if user.digits != digits:
         calls.end_of([each for each in (user.digits, digits) if each], calls.DISCONNECTED)
     user.number, user.digits = number or None, digits
-    if user.number and (not user.digits or len(user.number) > LONGEST_NUMBER):
-        raise BadInput(f"A phone number has digits, and at most {LONGEST_NUMBER} characters.")
 
 
 def save(user: User) -> None:

@@ -2,77 +2,36 @@
 
 import datetime
 import uuid
-from dataclasses import dataclass
 from typing import Any
 
 from peewee import IntegrityError
 
 from models import (
-    BlockedNumber,
     Call,
     CallEntry,
-    IgnoredUser,
     Line,
     Source,
-    User,
     call_on,
     database,
-    digits_of,
     milliseconds,
-    name_key,
     now,
-    number_owner,
 )
 
 from ..config import Settings
 from ..errors import BadInput, NotAllowed, NotFound
-from . import access
+from . import parties
+from .parties import Party
 
 KINDS = ("phone", "video")
-LONGEST_NUMBER = 64
 ANSWERED, MISSED, CANCELLED, REJECTED = "answered", "missed", "cancelled", "rejected"
 BUSY, UNAVAILABLE, DISCONNECTED = "busy", "unavailable", "disconnected"
-
-
-@dataclass(frozen=True)
-class Party:
-    """One side of a call or a text: a user with a number, or somebody without an account.
-
-    *number* is shown, *key* is compared: the digits, or where there are letters the name, marked as one and
-    without regard to case.
-    """
-
-    number: str
-    key: str
-    user: User | None
-
-
-def party(number: str) -> Party:
-    """Whoever has this number, or nobody's number or name, such as a service's."""
-    shown, digits = number.strip(), digits_of(number)
-    if not shown or len(shown) > LONGEST_NUMBER:
-        raise BadInput(f"A number has 1 to {LONGEST_NUMBER} characters.")
-    is_name = digits is None or any(character.isalpha() for character in shown)
-    row = number_owner.one(digits=digits)
-    if row is not None and (not is_name or name_key(row.number) == name_key(shown)):
-        return party_of(User.of_row(row))
-    return Party(shown, f"name {name_key(shown)}" if is_name else digits or "", None)
-
-
-def party_of(user: User) -> Party:
-    if not user.number or not user.digits:
-        raise NotFound("This player has no phone number.")
-    return Party(user.number, user.digits, user)
-
-
-def party_at(src: int) -> Party:
-    """The player who is connected under this source."""
-    return party_of(access.player_at(src))
+RINGING, TALKING, ENDED = "ringing", "active", "ended"
+RINGS = Call.ended_at.is_null() & Call.answered_at.is_null()
 
 
 def start(settings: Settings, from_number: str, to_number: str, kind: str) -> Call | None:
     """Ring the one number for the other; None where it cannot be, which both histories then tell."""
-    caller, callee = party(from_number), party(to_number)
+    caller, callee = parties.named(from_number), parties.named(to_number)
     if kind not in KINDS:
         raise BadInput(f"The type of a call is {' or '.join(KINDS)}.")
     if caller.key == callee.key:
@@ -87,7 +46,8 @@ def start(settings: Settings, from_number: str, to_number: str, kind: str) -> Ca
                 return ring(settings, caller, callee, kind)
         except IntegrityError:
             outcome = BUSY
-    keep(settings, caller, callee, kind, outcome)
+    if caller.user is not None or callee.user is not None:
+        keep(settings, caller, callee, kind, outcome)
     return None
 
 
@@ -95,14 +55,7 @@ def can_be_called(callee: Party, caller: Party) -> bool:
     """Whether the callee is here and wants to hear of the caller."""
     user = callee.user
     is_here = user is not None and not user.disabled_at and Source.get_or_none(Source.user == user)
-    return bool(is_here) and not blocks(user, caller)
-
-
-def blocks(user: User | None, other: Party) -> bool:
-    """Whether *user* wants nothing from the other: by his number, or as a user whom he ignores."""
-    number = BlockedNumber.select().where(BlockedNumber.owner == user, BlockedNumber.digits == other.key)
-    ignored = IgnoredUser.select().where(IgnoredUser.user == user, IgnoredUser.ignored == other.user)
-    return number.exists() or (other.user is not None and ignored.exists())
+    return bool(is_here) and not parties.blocks(user, caller)
 
 
 def ring(settings: Settings, caller: Party, callee: Party, kind: str) -> Call:
@@ -141,12 +94,14 @@ def live(line: Party) -> Any:
 def accept(line: Party) -> None:
     """Answer the call that rings at the callee's."""
     call = ringing_at(line)
-    Call.update(answered_at=now()).where(Call.id == call.id).execute()
+    if not Call.update(answered_at=now()).where(Call.id == call.id, RINGS).execute():
+        raise NotFound("No call rings there.")
 
 
 def reject(line: Party) -> None:
     """Decline the call that rings at the callee's."""
-    end_calls([ringing_at(line).id], REJECTED)
+    if not end_calls([ringing_at(line).id], REJECTED, RINGS):
+        raise NotFound("No call rings there.")
 
 
 def ringing_at(line: Party) -> Any:
@@ -159,38 +114,55 @@ def ringing_at(line: Party) -> Any:
 def end(line: Party) -> None:
     """Hang up, on either side, a call that rings or was answered."""
     call = live(line)
-    if call is None:
-        raise NotFound("There is no call.")
-    is_callee = line.user is not None and line.user.id == call.callee_id
+    is_callee = call is not None and line.user is not None and line.user.id == call.callee_id
     ringing = REJECTED if is_callee else CANCELLED
-    end_calls([call.id], ANSWERED if call.answered_at else ringing)
+    if call is None or not (
+        end_calls([call.id], ringing, RINGS) or end_calls([call.id], ANSWERED, Call.ended_at.is_null())
+    ):
+        raise NotFound("There is no call.")
 
 
 def end_of(keys: list[str], outcome: str) -> None:
     """End the live calls of these lines."""
-    settle()
-    end_calls([line.call_id for line in Line.select().where(Line.key.in_(keys))], outcome)
+    lines = list(Line.select().where(Line.key.in_(keys)))
+    if lines:
+        settle()
+        end_calls([line.call_id for line in lines], outcome, Call.ended_at.is_null())
 
 
 def end_all() -> None:
     """End every live call, because all players are gone."""
-    settle()
-    end_calls([line.call_id for line in Line.select()], DISCONNECTED)
+    end_of([line.key for line in Line.select()], DISCONNECTED)
 
 
-def end_calls(call_ids: list[int], outcome: str) -> None:
-    if not call_ids:
-        return
-    Line.delete().where(Line.call.in_(call_ids)).execute()
-    Call.update(ended_at=now(), outcome=outcome).where(
-        Call.id.in_(call_ids), Call.ended_at.is_null()
-    ).execute()
+def end_calls(call_ids: list[int], outcome: str, still: Any) -> int:
+    """End those of these calls of which *still* is true, and free their lines; how many there were."""
+    return free(Call.update(ended_at=now(), outcome=outcome).where(Call.id.in_(call_ids), still))
 
 
 def settle() -> None:
     """Let the calls that nobody has answered in time be over."""
-    lapsed = Line.select(Line.call).join(Call).where(Call.answered_at.is_null(), Call.rings_until <= now())
-    ids = [line.call_id for line in lapsed]
-    if ids:
-        Line.delete().where(Line.call.in_(ids)).execute()
-        Call.update(ended_at=Call.rings_until, outcome=MISSED).where(Call.id.in_(ids)).execute()
+    lapsed = Line.select(Line.call).join(Call).where(Call.rings_until <= now())
+    free(Call.update(ended_at=Call.rings_until, outcome=MISSED).where(Call.id.in_(lapsed), RINGS))
+
+
+def free(ending: Any) -> int:
+    """Carry out what ends calls, and free the lines of those that it has ended; how many there were."""
+    ended = [call.id for call in ending.returning(Call.id).execute()]
+    if ended:
+        Line.delete().where(Line.call.in_(ended)).execute()
+    return len(ended)
+
+
+def state_of(call: Any) -> str:
+    """Whether a call rings, is talked in or has ended, also where nobody has noted yet that it lapsed."""
+    if call.ended_at:
+        return ENDED
+    if call.answered_at:
+        return TALKING
+    return RINGING if call.rings_until > now() else ENDED
+
+
+def outcome_of(call: Any) -> str:
+    """What came of a call that has ended."""
+    return call.outcome or MISSED

@@ -4,11 +4,13 @@ import urllib.parse
 
 from peewee import IntegrityError
 
-from models import BlockedNumber, Contact, User, clean, database, digits_of
+from models import BlockedNumber, Contact, User, clean, database, digits_of, one_line
 
 from ..errors import BadInput, Conflict, NotFound
+from . import parties
 
 MOST_CONTACTS = 500
+SEVERAL_LINES = ("notes", "image")
 # The longest of each, in characters; an address is as long as browsers take it.
 LONGEST = {"number": 64, "firstname": 64, "lastname": 64, "notes": 1000, "image": 2000}
 
@@ -27,22 +29,24 @@ def add(owner: User, number: str, firstname: str, lastname: str, notes: str = ""
 def fill(contact: Contact, values: dict[str, str]) -> None:
     """Give the contact these values, if they are what they have to be."""
     for key, value in values.items():
-        kept = clean(value).strip()
+        kept = (clean if key in SEVERAL_LINES else one_line)(value).strip()
         if len(kept) > LONGEST[key]:
             raise BadInput(f"The {key} may have at most {LONGEST[key]} characters.")
         setattr(contact, key, kept)
     if "number" in values:
-        contact.digits = other_number(contact.owner, contact.number)
+        contact.key = other_key(contact.owner, contact.number)
+        if not digits_of(contact.number):
+            raise BadInput("A phone number needs digits.")
     if contact.image and not is_web_address(contact.image):
         raise BadInput("The image has to be an http or https address.")
 
 
-def other_number(owner: User, number: str) -> str:
-    """The digits of a number that is not the owner's."""
-    digits = digits_of(number)
-    if not digits or digits == owner.digits:
-        raise BadInput("A phone number needs digits, and has to be somebody else's.")
-    return digits
+def other_key(owner: User, number: str) -> str:
+    """The form in which a number is compared, which must not be the owner's."""
+    other = parties.named(number)
+    if other.user is not None and other.user.id == owner.id:
+        raise BadInput("This is the player's own number.")
+    return other.key
 
 
 def is_web_address(text: str) -> bool:
@@ -82,17 +86,15 @@ def delete(contact_id: int) -> None:
         raise NotFound("There is no such contact.")
 
 
-def block(owner: User, number: str) -> None:
-    """From now on *owner* gets neither calls nor texts from this number."""
-    digits = other_number(owner, number)
-    BlockedNumber.insert(owner=owner, digits=digits).on_conflict_ignore().execute()
-
-
-def unblock(owner: User, number: str) -> None:
-    digits = other_number(owner, number)
-    BlockedNumber.delete().where(BlockedNumber.owner == owner, BlockedNumber.digits == digits).execute()
+def set_blocked(owner: User, number: str, blocked: bool) -> None:
+    """Let *owner* get neither calls nor texts from this number from now on, or get them again."""
+    key = other_key(owner, number)
+    if blocked:
+        BlockedNumber.insert(owner=owner, key=key).on_conflict_ignore().execute()
+    else:
+        BlockedNumber.delete().where(BlockedNumber.owner == owner, BlockedNumber.key == key).execute()
 
 
 def blocked_by(owner: User) -> set[str]:
-    """The digits of all numbers that *owner* blocks."""
-    return {each.digits for each in BlockedNumber.select().where(BlockedNumber.owner == owner)}
+    """All that *owner* blocks, in the form in which numbers are compared."""
+    return {each.key for each in BlockedNumber.select().where(BlockedNumber.owner == owner)}

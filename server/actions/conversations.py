@@ -18,6 +18,7 @@ from models import (
     Participant,
     User,
     database,
+    hold,
     newest_id,
 )
 
@@ -82,6 +83,7 @@ def invite(
         raise BadInput("Please name at least one person to invite.")
     if len(reason) > settings.max_body:
         raise BadInput(f"A reason may have at most {settings.max_body} characters.")
+    conversation = hold(conversation.id)
     forget_ignored(conversation, users)
     there = {participant.user_id: participant for participant in conversation.participants}
     gone = [user.username for user in users if user.id in there and there[user.id].status == LEFT]
@@ -157,8 +159,8 @@ def leave(files: Files, participant: Participant, kind: str = GONE) -> None:
 
     :param kind: how a room's history tells of it
     """
+    conversation = hold(participant.conversation_id)
     Participant.update(status=LEFT).where(Participant.id == participant.id).execute()
-    conversation = participant.conversation
     remaining = Participant.select().where(
         Participant.conversation == conversation, Participant.status.in_(THERE)
     )
@@ -197,7 +199,8 @@ def edit(settings: Settings, conversation: Conversation, subject: str, open_invi
     """Change the subject, and who may invite where that is given."""
     if conversation.app == DARKCHAT:
         check_room_name(subject)
-    check_subject(settings, subject)
+    else:
+        check_subject(settings, subject)
     conversation.subject = subject.strip()
     if open_invite is not None:
         conversation.open_invite = open_invite

@@ -26,7 +26,7 @@ from models import (
 from .. import text
 from ..config import Settings
 from ..errors import BadInput, Conflict, NotAllowed
-from . import access, calls, chats, limits
+from . import access, chats, limits, parties
 from .contacts import is_web_address
 
 LONGEST_URL = 2048
@@ -69,7 +69,7 @@ def say(
     uploads: list[Attachment],
     extras: Extras = Extras(),
 ) -> Message:
-    """Add a message from *author*, who is known to be active in the conversation."""
+    """Add a message from *author*, who is known to be in the conversation."""
     if not access.may_reply(author, conversation):
         raise NotAllowed("You do not have permission to reply to this conversation.")
     check_body(settings, body, uploads, extras)
@@ -82,13 +82,13 @@ def say(
 
 def check_wanted(author: User, conversation: Conversation) -> None:
     """Refuse what the other side of a text conversation has blocked."""
-    sender = calls.Party(author.number or "", author.digits or "", author)
+    sender = parties.Party(author.number or "", author.digits or "", author)
     others = (
         User.select()
         .join(Participant, on=(Participant.user == User.id))
         .where(Participant.conversation == conversation, User.id != author.id)
     )
-    if any(calls.blocks(other, sender) for other in others):
+    if any(parties.blocks(other, sender) for other in others):
         raise NotAllowed("The receiver has blocked this number.")
 
 
@@ -137,7 +137,7 @@ def append(
 
 def note(room: Conversation, user: User, kind: str) -> None:
     """Keep in the room's history what has become of *user*; to himself it is no news."""
-    append(room, user, kind, NOTES[kind].format(user.display_name))
+    append(room, user, kind, NOTES[kind].format(text.unmarked(user.display_name)))
     Participant.update(own_unread=Participant.own_unread + 1).where(
         Participant.conversation == room, Participant.user == user, Participant.status == ACTIVE
     ).execute()

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from models import GameServer, Source, User, clean, database, digits_of
+from models import GameServer, Source, User, database, digits_of, one_line
 
 from ..errors import BadInput, NotAllowed, Refusal
 from . import accounts, calls
@@ -21,6 +21,11 @@ class Wanted:
     number: str
     name: str
 
+    @classmethod
+    def of(cls, src: int, identifier: str, number: str, name: str) -> "Wanted":
+        """The same in the form in which it is kept, so that it can be compared."""
+        return cls(src, one_line(identifier), one_line(number), accounts.visible(name))
+
 
 @dataclass
 class Synced:
@@ -31,34 +36,50 @@ class Synced:
     refused: list[str]
 
 
-def connect(src: int, identifier: str, number: str, name: str) -> User:
-    """Make *src* the source of the player, who is made a user where he is none."""
-    if not 0 < src <= LARGEST_SOURCE:
-        raise BadInput("A source is a number above 0.")
-    if not identifier or len(identifier) > LONGEST_IDENTIFIER:
-        raise BadInput(f"An identifier has 1 to {LONGEST_IDENTIFIER} characters.")
-    if not digits_of(number):
-        raise BadInput("A phone number needs digits.")
-    user = known_as(identifier, number, name)
-    others = Source.select().where((Source.src == src) | (Source.user == user))
-    disconnect([each.src for each in others if (each.src, each.user_id) != (src, user.id)])
-    Source.insert(src=src, user=user).on_conflict_ignore().execute()
+def connect(player: Wanted) -> User:
+    """Make him who he is said to be the player at this source, a user where he is none.
+
+    Also where that is refused nobody else stays at the source, and he himself at no other.
+    """
+    try:
+        with database.atomic():
+            user = known_as(player)
+    except Refusal:
+        leave_place(player, User.get_or_none(User.identifier == player.identifier))
+        raise
+    leave_place(player, user)
+    Source.insert(src=player.src, user=user).on_conflict_ignore().execute()
     return user
 
 
-def known_as(identifier: str, number: str, name: str) -> User:
-    """The user with this identifier, brought up to date, or made."""
-    user: User | None = User.get_or_none(User.identifier == identifier)
+def leave_place(player: Wanted, user: User | None) -> None:
+    """Forget whoever else is at the player's source, and where else he is himself."""
+    others = Source.select().where((Source.src == player.src) | (Source.user == user))
+    here = (player.src, user.id if user else None)
+    disconnect([each.src for each in others if (each.src, each.user_id) != here])
+
+
+def known_as(player: Wanted) -> User:
+    """The user whom the identifier names, brought up to date, or made."""
+    if not 0 < player.src <= LARGEST_SOURCE:
+        raise BadInput("A source is a number above 0.")
+    if not player.identifier or len(player.identifier) > LONGEST_IDENTIFIER:
+        raise BadInput(f"An identifier has 1 to {LONGEST_IDENTIFIER} characters.")
+    if not digits_of(player.number):
+        raise BadInput("A phone number needs digits.")
+    user: User | None = User.get_or_none(User.identifier == player.identifier)
     if user is None:
-        return accounts.add_player(identifier, number, name)
+        return accounts.add_player(player.identifier, player.number, player.name)
     if user.disabled_at:
         raise NotAllowed("This user is disabled.")
-    accounts.edit_user(user, display_name=accounts.visible(name) or None, number=number)
+    accounts.edit_user(user, display_name=player.name or None, number=player.number)
     return user
 
 
 def disconnect(sources: list[int]) -> int:
     """Forget these sources and end their players' live calls; how many there were."""
+    if not sources:
+        return 0
     gone = list(User.select().join(Source).where(Source.src.in_(sources)))
     calls.end_of([user.digits for user in gone if user.digits], calls.DISCONNECTED)
     return int(Source.delete().where(Source.src.in_(sources)).execute())
@@ -66,31 +87,33 @@ def disconnect(sources: list[int]) -> int:
 
 def sync(epoch: str, players: list[Wanted]) -> Synced:
     """Let exactly these players be connected; a new *epoch* drops everyone first."""
+    epoch = one_line(epoch)
     if not epoch or len(epoch) > LONGEST_IDENTIFIER:
         raise BadInput(f"An epoch has 1 to {LONGEST_IDENTIFIER} characters.")
-    dropped = begin(clean(epoch))
+    dropped = begin(epoch)
     connected = {(each.src, each.identifier): each for each in there()}
-    wanted = {(each.src, clean(each.identifier)): each for each in each_once(players)}
+    wanted = {(each.src, each.identifier): each for each in each_once(players)}
     dropped += disconnect([src for src, identifier in connected.keys() - wanted.keys()])
     changed = [each for key, each in wanted.items() if connected.get(key) != each]
-    make_way(changed)
-    refused = [reason for each in changed if (reason := connect_or_tell(each))]
+    # A number may pass from one of them to another who stands before him in the list.
+    waiting = [each for each in changed if refusal_of(each)]
+    refused = [f"{each.src}: {reason}" for each in waiting if (reason := refusal_of(each))]
     return Synced(Source.select().count(), dropped, refused)
+
+
+def refusal_of(player: Wanted) -> str:
+    """Why the player cannot be connected; nothing where he is."""
+    try:
+        connect(player)
+        return ""
+    except Refusal as refusal:
+        return str(refusal)
 
 
 def each_once(players: list[Wanted]) -> Iterable[Wanted]:
     """One for each source and each player; the later one counts."""
     by_source = {each.src: each for each in players}
-    return {clean(each.identifier): each for each in by_source.values()}.values()
-
-
-def make_way(players: list[Wanted]) -> None:
-    """Free the numbers that pass from one of these players to another."""
-    wanted = {digits_of(each.number): clean(each.identifier) for each in players}
-    holders = User.select().where(User.digits.in_(list(wanted)), User.identifier.in_(list(wanted.values())))
-    for user in holders:
-        if wanted[user.digits] != user.identifier:
-            accounts.edit_user(user, number="")
+    return {each.identifier: each for each in by_source.values()}.values()
 
 
 def begin(epoch: str) -> int:
@@ -112,13 +135,3 @@ def there() -> list[Wanted]:
         Wanted(row.src, row.user.identifier or "", row.user.number or "", row.user.display_name)
         for row in rows
     ]
-
-
-def connect_or_tell(player: Wanted) -> str:
-    """Connect a player, whose refusal must not undo what others were granted; why not, or nothing."""
-    try:
-        with database.atomic():
-            connect(player.src, player.identifier, player.number, player.name)
-        return ""
-    except Refusal as refusal:
-        return f"{player.src}: {refusal}"

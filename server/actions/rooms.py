@@ -14,6 +14,7 @@ from models import (
     Conversation,
     Participant,
     User,
+    hold,
 )
 
 from ..errors import BadInput, Conflict, NotFound
@@ -66,6 +67,7 @@ def with_code(given: str) -> Conversation:
 
 def join(room: Conversation, user: User) -> None:
     """Let *user* be in the room; for one who is there already nothing changes but that he sees it."""
+    room = hold(room.id)
     there = Participant.update(status=ACTIVE).where(
         Participant.conversation == room,
         Participant.user == user,

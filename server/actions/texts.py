@@ -4,8 +4,8 @@ from models import MESSAGES, Contact, Conversation, Message, User
 
 from ..config import Settings
 from ..errors import BadInput, NotAllowed
-from . import calls, conversations, messages
-from .calls import Party
+from . import conversations, messages, parties
+from .parties import Party
 
 
 def send(settings: Settings, receiver: User, sender: Party, body: str) -> tuple[Conversation, Message]:
@@ -15,7 +15,7 @@ def send(settings: Settings, receiver: User, sender: Party, body: str) -> tuple[
     if sender.user is not None and sender.user.id == receiver.id:
         raise BadInput("A number cannot text itself.")
     messages.check_body(settings, body, [])
-    if calls.blocks(receiver, sender):
+    if parties.blocks(receiver, sender):
         raise NotAllowed("The receiver has blocked this number.")
     conversation = between(sender, receiver)
     return conversation, messages.send(sender.user, conversation, body, [])
@@ -50,7 +50,7 @@ def pair_of(sender: Party, receiver: User) -> str:
     return f"{MESSAGES} {first} and {second}"
 
 
-def name_for(receiver: User, sender: Party) -> str:
-    """What the receiver calls the sender: as in his phone book, or else the number or name."""
-    contact = Contact.get_or_none(Contact.owner == receiver, Contact.digits == sender.key)
-    return contact.name if contact else sender.number
+def name_for(receiver: User, sender: Party) -> str | None:
+    """What the sender is called in the receiver's phone book, if he stands there."""
+    contact = Contact.get_or_none(Contact.owner == receiver, Contact.key == sender.key)
+    return contact.name if contact else None

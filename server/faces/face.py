@@ -5,12 +5,11 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from ..errors import Refusal
-from ..wire.declare import Method, Spelling, Transaction, as_written
+from ..wire.declare import Instead, Method, Spelling, Transaction, as_written
 from ..wire.rest import Route
 from ..wire.types import Codec
 
 F = TypeVar("F", bound=Callable[..., Any])
-Instead = Mapping[str, tuple[str, Any]]
 
 
 class Face:
@@ -37,7 +36,7 @@ class Face:
         name: str = "",
         transaction: Transaction = "write",
         anyone: bool = False,
-        instead: Instead = MappingProxyType({}),
+        instead: Mapping[str, Instead] = MappingProxyType({}),
     ) -> Callable[[F], F]:
         """Publish the function below, under its own name or another; open to *anyone* only if so asked."""
 
@@ -88,7 +87,7 @@ class Face:
         name: str,
         transaction: Transaction,
         actor: Any,
-        instead: Instead = MappingProxyType({}),
+        instead: Mapping[str, Instead] = MappingProxyType({}),
     ) -> None:
         method = Method(function, name, transaction, self.refuse, actor, self.spell, instead)
         if name in registry:

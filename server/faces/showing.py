@@ -5,14 +5,13 @@ from typing import Any
 
 from models import User, is_direct
 
-from .. import text
 from ..visits import Visit
 
 
 def title_of(user: User, conversation: Any, people: list[Any]) -> str:
     """What the conversation is about; what is between two is called by the other's name."""
     if not is_direct(conversation.app):
-        return text.plain(conversation.subject)
+        return conversation.subject
     return conversation.peer or next((row.display_name for row in people if row.id != user.id), "")
 
 

@@ -37,10 +37,11 @@ from .writing import (
 if TYPE_CHECKING:
     from lxml import etree
 
-__all__ = ["html", "is_blank", "plain", "preview", "quote", "subset"]
+__all__ = ["html", "is_blank", "plain", "preview", "quote", "subset", "unmarked"]
 
 ELLIPSIS = "…"
 
+NOTHING = re.compile(r"(?!)")
 PLAIN: Rules = {}
 PREVIEW: Rules = {"quote": space}
 SUBSET: Rules = {"url": link, "img": picture, "quote": quotation}
@@ -68,6 +69,11 @@ def _shown(text: str, rules: Rules, reserved: re.Pattern[str] = KEPT_TAG) -> str
 def plain(text: str) -> str:
     """The text without its BBCode, trimmed."""
     return _shown(text, PLAIN)
+
+
+def unmarked(text: str) -> str:
+    """The same for readers who know no BBCode at all, so that what looks like a tag needs no guard."""
+    return _shown(text, PLAIN, NOTHING)
 
 
 def is_blank(text: str) -> bool:

@@ -9,7 +9,7 @@ import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from ..errors import BadParams, Refusal
 from .types import Codec, Looked, codec_for
@@ -32,6 +32,14 @@ def camel(name: str) -> str:
     """The spelling of many an API: join_code becomes joinCode, from_ (a word of Python's own) from."""
     head, *rest = name.rstrip("_").split("_")
     return head + "".join(word.capitalize() for word in rest)
+
+
+class Instead(NamedTuple):
+    """What stands on the wire for a parameter: its name and type there, and what there is to say of it."""
+
+    name: str
+    hint: Any
+    words: str = ""
 
 
 class Giver(Protocol):
@@ -69,7 +77,7 @@ class Method:
     """All that is known of a published function, and the one way to call it.
 
     *actor*: what a request has to come from, whether the function asks for it or not; None for anyone.
-    *instead*: the wire's own name and type for a parameter, by the function's name for it.
+    *instead*: the wire's own name, type and words for a parameter, by the function's name for it.
     *refuse*: makes the answer of a refusal, in the shape of what the method returns.
     *transaction*: ``write`` and ``read`` run the function and the conversion of its answer in one
     transaction, so that what cannot be sent is not stored; with ``none`` the function needs none, or opens
@@ -84,7 +92,7 @@ class Method:
         refuse: Callable[[Codec, Refusal], Any],
         actor: Any = None,
         spell: Spelling = as_written,
-        instead: Mapping[str, tuple[str, Any]] = MappingProxyType({}),
+        instead: Mapping[str, Instead] = MappingProxyType({}),
     ) -> None:
         self.function, self.name, self.transaction, self.refuse = function, name, transaction, refuse
         self.actor = actor
@@ -95,7 +103,7 @@ class Method:
         self.doc = PARAM.sub("", text).strip()
         self.given = [hints[p.name] for p in parameters if p.kind is p.POSITIONAL_ONLY]
         self.params = [
-            declared(p, docs.pop(p.name), *instead.get(p.name, (spell(p.name), hints[p.name])))
+            declared(p, docs.pop(p.name), instead.get(p.name) or Instead(spell(p.name), hints[p.name]))
             for p in parameters
             if p.kind is p.POSITIONAL_OR_KEYWORD
         ]
@@ -124,7 +132,7 @@ class Method:
 
     def answer(self, given: list[Any], arguments: dict[str, Any]) -> Any:
         """What the function answers, ready for the wire; within the call's transaction."""
-        found = {key: find(arguments[key]) for key, find in self.finders.items() if key in arguments}
+        found = {key: find(arguments[key]) for key, find in self.finders.items()}
         return self.returns.dump(self.function(*given, **{**arguments, **found}))
 
     def bind(self, values: Sequence[Any]) -> dict[str, Any]:
@@ -162,8 +170,10 @@ class Method:
         return "\n\n".join(filter(None, [self.doc, "\n".join(p.described for p in self.params)]))
 
 
-def declared(parameter: inspect.Parameter, doc: str, name: str, hint: Any) -> Param:
-    return Param(parameter.name, name, codec_for(hint), parameter.default is parameter.empty, doc)
+def declared(parameter: inspect.Parameter, doc: str, wire: Instead) -> Param:
+    required = parameter.default is parameter.empty
+    words = f"{wire.words}: {doc}" if wire.words else doc
+    return Param(parameter.name, wire.name, codec_for(wire.hint), required, words)
 
 
 def is_skipped(value: Any) -> bool:

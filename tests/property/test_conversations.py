@@ -19,7 +19,7 @@ from inbox_model import HIDDEN, LEFT, TEXTS, Modelled, Said
 
 from models import check
 
-EXAMPLES, STEPS = 20, 20
+EXAMPLES, STEPS = 8, 20
 PEOPLE = ["ann", "bob", "carol"]
 NOBODY = "0"
 

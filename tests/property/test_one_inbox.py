@@ -12,7 +12,7 @@ from hypothesis.stateful import initialize, invariant, rule, run_state_machine_a
 from inbox_model import GONE, JOINED, REMOVED, ROOM, TEXTS, Modelled, Said
 from property.test_conversations import PEOPLE, Conversations, any_known, any_seen, people, places, whichever
 
-EXAMPLES, STEPS = 20, 25
+EXAMPLES, STEPS = 12, 20
 LONGEST_ROOM_NAME = 64
 MADE_CODE = re.compile("[2-9A-HJ-NP-Z]{6}")
 NOTES = {
@@ -53,7 +53,7 @@ class OneInbox(Conversations):
         named = player.src if way == "Src" else player.number
         return getattr(self.script, f"{stem}{way}")(named, *arguments)
 
-    def any(self, which: int) -> Modelled:
+    def any_of(self, which: int) -> Modelled:
         """Any conversation, most often a room, whoever is in it."""
         among = [*self.rooms, *self.rooms, *self.known]
         return among[which % len(among)]
@@ -112,7 +112,7 @@ class OneInbox(Conversations):
     @rule(who=people, which=whichever)
     def add(self, who: str, which: int) -> None:
         """Who is added is in the room: for the first time, again, or seeing it again."""
-        conversation = self.any(which)
+        conversation = self.any_of(which)
         added = self.call("Darkchat_AddToConversationBy", who, conversation.id)
         assert added is (conversation.app == ROOM)
         if added:
@@ -122,7 +122,7 @@ class OneInbox(Conversations):
     @rule(who=people, which=whichever, is_self=st.sampled_from([None, True, False]))
     def remove(self, who: str, which: int, is_self: bool | None) -> None:
         """Who is in a room can be taken out of it, also when he has hidden it."""
-        conversation = self.any(which)
+        conversation = self.any_of(which)
         given = [] if is_self is None else [is_self]
         removed = self.call("Darkchat_RemoveFromConversationBy", who, conversation.id, *given)
         assert removed is in_room(who, conversation)
@@ -133,7 +133,7 @@ class OneInbox(Conversations):
     @rule(who=people, which=whichever)
     def send(self, who: str, which: int) -> None:
         """Those in a room can say something in it; with another conversation the phone door has no part."""
-        conversation, words = self.any(which), self.words()
+        conversation, words = self.any_of(which), self.words()
         answer = self.call("Darkchat_SendMessageBy", who, conversation.id, words)
         assert answer["success"] is in_room(who, conversation)
         if answer["success"]:
@@ -144,7 +144,7 @@ class OneInbox(Conversations):
     @any_known
     @rule(who=people, which=whichever)
     def mark_read_on_the_phone(self, who: str, which: int) -> None:
-        conversation = self.any(which)
+        conversation = self.any_of(which)
         marked = self.call("Darkchat_MarkReadBy", who, conversation.id)
         assert marked is in_room(who, conversation)
         if marked:
@@ -154,7 +154,7 @@ class OneInbox(Conversations):
     @rule(who=people, which=whichever, limit=places, before=whichever)
     def look_at_the_phone(self, who: str, which: int, limit: int, before: int) -> None:
         """Looking at a room marks nothing as read, and shows nothing to those who are not in it."""
-        conversation = self.any(which)
+        conversation = self.any_of(which)
         answer = self.call("Darkchat_GetConversationBy", who, conversation.id)
         assert answer["success"] is in_room(who, conversation)
         if answer["success"]:

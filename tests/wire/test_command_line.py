@@ -600,7 +600,7 @@ PLANTED = {
         r"call 1: it is missing in the history of user 1",
     ),
     "contact's number": (
-        "UPDATE contact SET digits = '1' WHERE id = 2",
+        "UPDATE contact SET key = '1' WHERE id = 2",
         r"contact 2: it is not found under its number",
     ),
     "source of nobody": (

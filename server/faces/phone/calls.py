@@ -2,23 +2,20 @@
 
 import datetime
 from collections.abc import Callable
-from typing import Annotated, Any, Literal, NotRequired, TypedDict, TypeVar
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
-from models import ENDED, RINGING, TALKING, User, call_with, now, page_of_calls
+from models import User, call_with, now, page_of_calls
 
-from ...actions import calls
-from ...actions.calls import Party
+from ...actions import calls, parties
+from ...actions.parties import Party
 from ...visits import Visit
-from ...wire.declare import Transaction
-from ...wire.types import KEY, LARGEST_ID, STRING, Key, Looked, Natural, Seconds
-from .door import face, for_player, published_twice
-
-F = TypeVar("F", bound=Callable[..., Any])
-PAGE, MOST = 50, 200
+from ...wire.declare import Instead, Transaction
+from ...wire.types import KEY, LARGEST_ID, STRING, Key, Looked, Seconds
+from .door import NUMBER_WORDS, PAGE, SOURCE_WORDS, F, Limit, face, for_player, published_twice
 
 LINE_BY_NAME = {
-    "Src": ("src", Annotated[Party, Looked(KEY, calls.party_at)]),
-    "Number": ("number", Annotated[Party, Looked(STRING, calls.party)]),
+    "Src": Instead("src", Annotated[Party, Looked(KEY, parties.at)], SOURCE_WORDS),
+    "Number": Instead("number", Annotated[Party, Looked(STRING, parties.named)], NUMBER_WORDS),
 }
 
 
@@ -143,19 +140,19 @@ def call_data_by_id(call_id: str) -> PhoneCall | Literal[False]:
 
 
 @for_player("PhoneApp_GetCallHistoryBy", "read")
-def call_history(player: User, before_id: Key = LARGEST_ID, limit: Natural = PAGE) -> list[PastCall]:
+def call_history(player: User, before_id: Key = LARGEST_ID, limit: Limit = PAGE) -> list[PastCall]:
     """List the calls that a player has made, got or missed, the newest first.
 
     :param player: whose calls
     :param before_id: gives only what is older than the entry with this id
     :param limit: how many, at most 200
     """
-    rows = page_of_calls(user=player.id, before=before_id, limit=min(limit, MOST))
+    rows = page_of_calls(user=player.id, before=before_id, limit=limit)
     return [past_call(row) for row in rows]
 
 
 def phone_call(row: Any) -> PhoneCall:
-    state = state_of(row)
+    state = calls.state_of(row)
     return {
         "callId": row.key,
         "fromId": row.from_src or 0,
@@ -163,7 +160,7 @@ def phone_call(row: Any) -> PhoneCall:
         "toId": row.to_src or 0,
         "toNumber": row.to_number,
         "callTime": row.started_at,
-        "inCall": state != ENDED,
+        "inCall": state != calls.ENDED,
         "type": row.kind,
         "isNumberHidden": False,
         "isCompanyCall": False,
@@ -171,17 +168,8 @@ def phone_call(row: Any) -> PhoneCall:
     }
 
 
-def state_of(row: Any) -> str:
-    """Whether the call rings, is talked in or has ended, also where its time to ring is just over."""
-    if row.ended_at:
-        return ENDED
-    if row.answered_at:
-        return TALKING
-    return RINGING if row.rings_until > now() else ENDED
-
-
 def past_call(row: Any) -> PastCall:
-    state = state_of(row)
+    state = calls.state_of(row)
     past: PastCall = {
         "id": row.entry_id,
         "callId": row.key,
@@ -191,8 +179,8 @@ def past_call(row: Any) -> PastCall:
         "callTime": row.started_at,
         "state": state,
     }
-    if state == ENDED:
-        past["outcome"] = row.outcome or calls.MISSED
+    if state == calls.ENDED:
+        past["outcome"] = calls.outcome_of(row)
     if row.answered_at:
         past["duration"] = seconds(row.answered_at, row.ended_at or now())
     return past

@@ -22,18 +22,32 @@ class PhoneContact(TypedDict):
     favorite: bool
 
 
+# What a contact's members are called in the store.
+COLUMNS = {
+    "contactNumber": "number",
+    "firstname": "firstname",
+    "lastname": "lastname",
+    "notes": "notes",
+    "image": "image",
+}
+
+
 class OneContact(Outcome):
     contact: NotRequired[PhoneContact]
 
 
 class Fields(TypedDict, total=False):
-    """What can be changed of a contact."""
+    """A contact as it was given, with what is to be changed; the first three are passed over."""
 
+    id: int
+    number: str
+    name: str
     contactNumber: str
     firstname: str
     lastname: str
     notes: str
     image: str
+    isBlocked: bool
     favorite: bool
 
 
@@ -80,16 +94,14 @@ def update_contact(contact_id: Key, fields: Fields) -> OneContact:
     """Change what is given of a contact, by the rules for adding one.
 
     :param contact_id: the contact
-    :param fields: a struct of any of contactNumber, firstname, lastname, notes, image, favorite
+    :param fields: a struct of any of contactNumber, firstname, lastname, notes, image, isBlocked, favorite
     """
     contact = contacts.find(contact_id)
-    favorite = fields.pop("favorite", None)
-    values = {COLUMNS.get(key, key): str(value) for key, value in fields.items()}
-    contacts.change(contact, values, favorite)
+    values = {column: str(fields[key]) for key, column in COLUMNS.items() if key in fields}  # type: ignore[literal-required]
+    contacts.change(contact, values, fields.get("favorite"))
+    if "isBlocked" in fields:
+        contacts.set_blocked(contact.owner, contact.number, fields["isBlocked"])
     return told(contact.owner, contact)
-
-
-COLUMNS = {"contactNumber": "number"}
 
 
 @for_player("PhoneApp_SetBlockedBy")
@@ -100,10 +112,7 @@ def set_blocked(player: User, contact_number: str, blocked: bool) -> bool:
     :param contact_number: the number, among his contacts or not
     :param blocked: true blocks, false stops blocking
     """
-    if blocked:
-        contacts.block(player, contact_number)
-    else:
-        contacts.unblock(player, contact_number)
+    contacts.set_blocked(player, contact_number, blocked)
     return True
 
 
@@ -132,6 +141,6 @@ def phone_contact(owner: User, contact: Contact, blocked: set[str]) -> PhoneCont
         "lastname": contact.lastname,
         "notes": contact.notes,
         "image": contact.image,
-        "isBlocked": contact.digits in blocked,
+        "isBlocked": contact.key in blocked,
         "favorite": contact.favorite,
     }

@@ -17,10 +17,9 @@ from ... import text
 from ...actions import access, conversations, messages, rooms
 from ...visits import Visit
 from ...wire.types import Key, Natural, Seconds
-from .door import Outcome, Said, for_player, said
+from .door import PAGE, Limit, Outcome, Said, for_player, said
 
 SHOWN = 50
-PAGE, MOST = 50, 200
 
 
 class RoomMessage(Said):
@@ -113,14 +112,14 @@ def join_by_code(player: User, join_code: str) -> Found:
 
 
 @for_player("Darkchat_GetConversationsBy", "read")
-def get_conversations(player: User, start: Natural = 0, limit: Natural = PAGE) -> list[DarkchatConversation]:
+def get_conversations(player: User, start: Natural = 0, limit: Limit = PAGE) -> list[DarkchatConversation]:
     """List the rooms that a player is in, without their messages, the newest message first.
 
     :param player: whose rooms
     :param start: how many to pass over
     :param limit: how many, at most 200
     """
-    rows = page_of_rooms(user=player.id, offset=start, limit=min(limit, MOST))
+    rows = page_of_rooms(user=player.id, offset=start, limit=limit)
     members = members_of([row.id for row in rows])
     return [room(row, members[row.id], []) for row in rows]
 
@@ -137,7 +136,7 @@ def get_conversation(player: User, conversation_id: Key) -> Found:
 
 @for_player("Darkchat_GetMessagesBy", "read")
 def get_messages(
-    player: User, conversation_id: Key, before_id: Key | None = None, limit: Natural = PAGE
+    player: User, conversation_id: Key, before_id: Key | None = None, limit: Limit = PAGE
 ) -> list[RoomMessage]:
     """List messages of a room that a player is in, the newest first.
 
@@ -150,7 +149,7 @@ def get_messages(
     last = conversation.last_seq
     if before_id is not None:
         last = access.message(conversation, before_id).seq - 1
-    return newest(conversation.id, last, min(limit, MOST))[::-1]
+    return newest(conversation.id, last, limit)[::-1]
 
 
 @for_player("Darkchat_SendMessageBy")
@@ -211,7 +210,7 @@ def recipient(row: Any) -> Recipient:
 def room(row: Any, members: list[Recipient], shown: list[RoomMessage]) -> DarkchatConversation:
     return {
         "id": row.id,
-        "name": text.plain(row.subject),
+        "name": text.unmarked(row.subject),
         "appName": row.app,
         "createdBy": row.starter_id,
         "joinCode": row.join_code,

@@ -10,8 +10,8 @@ from ... import text
 from ...actions import access
 from ...errors import NotAuthenticated, Refusal, TooMany
 from ...visits import Script
-from ...wire.declare import Transaction, camel
-from ...wire.types import KEY, STRING, Array, Codec, Looked, Seconds, Struct
+from ...wire.declare import Instead, Transaction, camel
+from ...wire.types import KEY, STRING, Array, Codec, Looked, Seconds, Struct, load_natural
 from ..face import Face
 from ..showing import whole
 
@@ -60,7 +60,7 @@ class Said(TypedDict):
 
 
 def refuse(returns: Codec, error: Refusal) -> Any:
-    """A no in the shape of what the method returns; only a caller without a key gets a fault."""
+    """A no in the shape of what the method returns; what says nothing about the game is a fault."""
     if isinstance(error, NotAuthenticated | TooMany):
         raise Fault(error.code, str(error))
     if isinstance(returns, Struct):
@@ -70,11 +70,15 @@ def refuse(returns: Codec, error: Refusal) -> Any:
 
 face = Face(Script, refuse, camel)
 
+SOURCE_WORDS, NUMBER_WORDS = "the server id of a connected player", "a phone number"
 # How a player is named, by the end of a method's name.
 BY_NAME = {
-    "Src": ("src", Annotated[User, Looked(KEY, access.player_at)]),
-    "Number": ("number", Annotated[User, Looked(STRING, access.player_with)]),
+    "Src": Instead("src", Annotated[User, Looked(KEY, access.player_at)], SOURCE_WORDS),
+    "Number": Instead("number", Annotated[User, Looked(STRING, access.player_with)], NUMBER_WORDS),
 }
+PAGE, MOST = 50, 200
+# How many of a list are wanted; more than the most are not an error.
+Limit = Annotated[int, Codec("int", lambda value: min(load_natural(value), MOST))]
 
 
 def for_player(stem: str, transaction: Transaction = "write") -> Callable[[F], F]:
@@ -83,7 +87,7 @@ def for_player(stem: str, transaction: Transaction = "write") -> Callable[[F], F
 
 
 def published_twice(
-    stem: str, key: str, ways: dict[str, tuple[str, Any]], transaction: Transaction
+    stem: str, key: str, ways: dict[str, Instead], transaction: Transaction
 ) -> Callable[[F], F]:
     """Publish the function below once for each of the *ways* in which its parameter *key* is named."""
 
@@ -100,7 +104,7 @@ def said(message: Any, sender: str) -> Said:
     return {
         "id": message.id,
         "sender": sender,
-        "content": text.plain(whole(message)),
+        "content": text.unmarked(whole(message)),
         "type": message.kind,
         "createdAt": message.sent_at,
     }

@@ -2,9 +2,10 @@
 
 from typing import Literal, NotRequired, TypedDict
 
-from models import Source, User
+from models import User, digits_of, source_of
 
 from ...actions import access, players
+from ...errors import Refusal
 from ...wire.types import Key
 from .door import Outcome, face
 
@@ -39,7 +40,11 @@ def connect(src: Key, identifier: str, number: str, name: str) -> Connected:
     :param number: his phone number from now on; that of another user is refused
     :param name: his name, as others are shown it
     """
-    user = players.connect(src, identifier, number, name)
+    try:
+        user = players.connect(players.Wanted.of(src, identifier, number, name))
+    except Refusal as refusal:
+        # What this has said of the source counts even so, and a refusal that is raised would undo it.
+        return {"success": False, "message": str(refusal)}
     return {"success": True, "userId": user.id}
 
 
@@ -57,12 +62,13 @@ def sync(epoch: str, players_: list[Player]) -> Synced:
     """Say who is connected, all of them, and get the numbers of those connected now and dropped.
 
     Whoever is not in the list is dropped. With a new epoch everyone is dropped first, because sources start
-    again for other people. A player who cannot be connected is left out, and *message* says why.
+    again for other people. A player who cannot be connected is left out, and *message* says why. A request
+    holds some 650 players; the server's settings allow more.
 
     :param epoch: names this run of the game server, for instance by the time of its start
     :param players_: structs of src, identifier, number and name
     """
-    wanted = [players.Wanted(**player) for player in players_]
+    wanted = [players.Wanted.of(**player) for player in players_]
     synced = players.sync(epoch, wanted)
     answer: Synced = {"success": True, "connected": synced.connected, "dropped": synced.dropped}
     return {**answer, "message": " ".join(synced.refused)} if synced.refused else answer
@@ -93,5 +99,5 @@ def source_from_number(number: str) -> int | Literal[False]:
 
     :param number: the phone number
     """
-    source = Source.get_or_none(Source.user == access.player_with(number))
+    source = source_of.one(digits=digits_of(number))
     return source.src if source else False

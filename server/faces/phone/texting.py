@@ -4,7 +4,7 @@ from typing import NotRequired, TypedDict
 
 from models import User
 
-from ...actions import calls, texts
+from ...actions import parties, texts
 from ...visits import Visit
 from ...wire.types import Seconds
 from .door import Said, for_player, said
@@ -36,7 +36,7 @@ def send_message(visit: Visit, /, player: User, message: str, sender: str = SYST
     :param message: what to say
     :param sender: the number of the one who says it, or any name; "System" where it is left out
     """
-    author = calls.party(sender)
+    author = parties.named(sender)
     conversation, sent = texts.send(visit.settings, player, author, message)
     shown = conversation.peer or author.number
     return {
@@ -44,7 +44,7 @@ def send_message(visit: Visit, /, player: User, message: str, sender: str = SYST
         "message": said(sent, shown),
         "conversation": {
             "conversationId": conversation.id,
-            "name": texts.name_for(player, author),
+            "name": texts.name_for(player, author) or shown,
             "avatar": AVATAR,
             "participants": [player.number or player.display_name, shown],
             "isGroup": False,

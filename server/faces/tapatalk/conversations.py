@@ -233,7 +233,7 @@ def get_conversation(
     people = people_by_conversation([conv_id])[conv_id]
     shown_people = participants(visit, conversation, people)
     answer: Any = {
-        **thread(user, conversation, title_of(user, conversation, people)),
+        **thread(user, conversation, text.plain(title_of(user, conversation, people))),
         "participant_count": len(shown_people),
         "participants": shown_people,
         "list": [shown(user, conversation, row, render(whole(row)), files.get(row.id, [])) for row in rows],
@@ -361,7 +361,7 @@ def attachments_by_message(visit: Visit, rows: Iterable[Any]) -> dict[int, list[
 
 def listed(user: User, visit: Visit, row: Any, people: list[Any]) -> Listed:
     may_edit = access.may_edit(user, row)
-    title = title_of(user, row, people)
+    title = text.plain(title_of(user, row, people))
     shown_people = participants(visit, row, people)
     item: Listed = {
         "conv_id": row.id,

@@ -9,7 +9,7 @@ from builders import Cast
 from peewee import IntegrityError
 
 from models import Call, CallEntry, Line, check, close_store, database, now, open_store
-from server.actions import calls, housekeeping, players
+from server.actions import calls, housekeeping, parties, players
 from server.config import Settings
 from server.files import Files
 
@@ -20,7 +20,7 @@ ANN, BOB, CAROL = "555-0001", "555-0002", "555-0003"
 def phones(store: Settings) -> Settings:
     """A store in which Ann, Bob and Carol are connected players."""
     for src, number in enumerate((ANN, BOB, CAROL), start=1):
-        players.connect(src, f"license:{src}", number, f"player {src}")
+        players.connect(players.Wanted.of(src, f"license:{src}", number, f"player {src}"))
     return store
 
 
@@ -39,7 +39,7 @@ def outlast(call: Call) -> datetime.datetime:
 
 
 def is_in_call(number: str) -> bool:
-    return calls.live(calls.party(number)) is not None
+    return calls.live(parties.named(number)) is not None
 
 
 def kept(call: Call) -> Call:
@@ -88,7 +88,7 @@ def test_the_lines_of_a_late_call_are_free(phones: Settings, caller: str, callee
 def test_an_answered_call_is_not_missed(phones: Settings) -> None:
     """A call that was answered stays when the time to answer it is over."""
     call = ring(phones, ANN, BOB)
-    calls.accept(calls.party(BOB))
+    calls.accept(parties.named(BOB))
     outlast(call)
     calls.settle()
     assert is_in_call(ANN)
@@ -135,10 +135,10 @@ def test_a_call_survives_a_restart(phones: Settings, answered: bool) -> None:
     """A call goes on, and holds its lines, when the store is closed and opened again."""
     call = ring(phones, ANN, BOB)
     if answered:
-        calls.accept(calls.party(BOB))
+        calls.accept(parties.named(BOB))
     close_store()
     open_store(phones.database)
-    assert calls.live(calls.party(ANN)).key == calls.live(calls.party(BOB)).key == call.key
+    assert calls.live(parties.named(ANN)).key == calls.live(parties.named(BOB)).key == call.key
     assert calls.start(phones, CAROL, BOB, "phone") is None
 
 
@@ -189,14 +189,14 @@ def test_the_store_of_calls_is_sound(phones: Settings) -> None:
     """After calls that were answered, missed, rejected and refused no check finds a fault."""
     outlast(ring(phones, ANN, BOB))
     ring(phones, BOB, ANN)
-    calls.accept(calls.party(ANN))
+    calls.accept(parties.named(ANN))
     calls.start(phones, CAROL, ANN, "phone")
-    calls.end(calls.party(BOB))
+    calls.end(parties.named(BOB))
     ring(phones, "Taxi", CAROL)
-    calls.reject(calls.party(CAROL))
+    calls.reject(parties.named(CAROL))
     assert list(check.faults()) == []
 
 
 def test_a_user_without_a_number_makes_no_call_by_name(cast: Cast) -> None:
     """A name is that of somebody without an account, also where a forum member has it."""
-    assert calls.party("ann").user is None
+    assert parties.named("ann").user is None

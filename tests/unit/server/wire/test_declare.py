@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, TypedDict
 import pytest
 
 from server.errors import BadParams, NotAuthenticated, NotFound, Refusal
-from server.wire.declare import Method, as_written, camel
+from server.wire.declare import Instead, Method, as_written, camel
 from server.wire.types import KEY, STRING, Codec, Id, Looked, Text
 
 
@@ -224,11 +224,11 @@ def test_another_spelling_is_bound_to_the_same_function(in_camel: Method) -> Non
 
 
 def test_a_parameter_has_another_name_and_type_instead() -> None:
-    """One function is published with another name and type for one of its parameters."""
-    method = Method(greet, "greet", "none", refuse, instead={"who": ("number", int)})
+    """One function is published with another name, type and words for one of its parameters."""
+    method = Method(greet, "greet", "none", refuse, instead={"who": Instead("number", int, "a number")})
     assert method.signatures() == [["string", "int"], ["string", "int", "int"]]
     assert [(p.key, p.name, p.doc) for p in method.params] == [
-        ("who", "number", "whom"),
+        ("who", "number", "a number: whom"),
         ("times", "times", "how often"),
     ]
     assert method.call(Caller(), ["12"]) == "hello 12"
@@ -236,7 +236,7 @@ def test_a_parameter_has_another_name_and_type_instead() -> None:
 
 def looking(find: Callable[[Any], Any], codec: Codec = KEY) -> Method:
     """The greeting of whomever a number finds."""
-    way = ("number", Annotated[str, Looked(codec, find)])
+    way = Instead("number", Annotated[str, Looked(codec, find)])
     return Method(greet, "greet", "write", refuse, instead={"who": way})
 
 
