@@ -46,13 +46,17 @@ class Giver(Protocol):
 
 @dataclass(frozen=True)
 class Param:
-    """One parameter that comes from the caller: the function's *key* for it, and its *name* on the wire."""
+    """One parameter that comes from the caller: the function's *key* for it, and its *name* on the wire.
+
+    *default*: what counts where an optional one is not given.
+    """
 
     key: str
     name: str
     codec: Codec
     required: bool
     doc: str
+    default: Any = None
 
     def load(self, value: Any) -> Any:
         try:
@@ -163,7 +167,9 @@ class Method:
 
 
 def declared(parameter: inspect.Parameter, doc: str, name: str, hint: Any) -> Param:
-    return Param(parameter.name, name, codec_for(hint), parameter.default is parameter.empty, doc)
+    required = parameter.default is parameter.empty
+    default = None if required else parameter.default
+    return Param(parameter.name, name, codec_for(hint), required, doc, default)
 
 
 def is_skipped(value: Any) -> bool:

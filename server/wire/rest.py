@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 from urllib.parse import urlencode
 
 from ..errors import BadInput, BadParams, NotFound, Refusal, WrongVerb
@@ -14,8 +14,34 @@ from .types import Page, Paged
 
 PLACE = re.compile(r"\{(\w+)\}")
 READS = ("GET", "DELETE")
+HALF = re.compile("[\ud800-\udfff]")
 DEEPEST = 32
 ENVELOPE = "envelope"
+TOTAL = "X-Total-Count"
+KEY = "Idempotency-Key"
+LONGEST_KEY = 255
+RATES = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
+
+
+class Problem(TypedDict):
+    """What a refusal says (RFC 9457): *code* is for programs, *error* is *detail*, *field* what is wrong."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    error: str
+    code: str
+    field: NotRequired[str]
+
+
+class Details(TypedDict):
+    """Which part of a list this is: *size* of *total*, the first of them at the place *offset*."""
+
+    total: int
+    size: int
+    offset: int
+    hasMore: bool
 
 
 @dataclass(frozen=True)
@@ -55,6 +81,11 @@ class Route:
         found = next(filter(None, (pattern.fullmatch(path) for pattern in self.patterns)), None)
         return found.groupdict() if found else None
 
+    @property
+    def reads_query(self) -> bool:
+        """Whether the values that do not stand in the path stand in the query, and no body is read."""
+        return self.verbs[0] in READS
+
     def asked(self) -> list[Param]:
         """The parameters that do not stand in the path: in the query of what reads, else in the body."""
         return [param for param in self.method.params if param.name not in self.in_path]
@@ -88,20 +119,20 @@ def call(
     giver: Giver, route: Route, in_path: dict[str, str], query: Mapping[str, str], sent: dict[str, Any]
 ) -> Answer:
     """What the method at the *route* answers to values from the path, the query, and the body."""
-    given = query if route.verbs[0] in READS else sent
+    given = query if route.reads_query else sent
     value = route.method.call_by_name(giver, {**given, **in_path})
     return listed(value, query) if route.is_paged else Answer(route.statuses[0], value)
 
 
 def listed(page: Page[Any], query: Mapping[str, str]) -> Answer:
     """A list with what there is to know of the rest, in the head or around it."""
-    headers = {"X-Total-Count": str(page.total)}
+    headers = {TOTAL: str(page.total)}
     links = ", ".join(f'<?{terms(query, skip, page.limit)}>; rel="{rel}"' for rel, skip in neighbours(page))
     if links:
         headers["Link"] = links
     if query.get(ENVELOPE) not in ("1", "true"):
         return Answer(200, page.items, headers)
-    details = {
+    details: Details = {
         "total": page.total,
         "size": len(page.items),
         "offset": page.skip,
@@ -125,7 +156,7 @@ def terms(query: Mapping[str, str], skip: int, limit: int) -> str:
 def problem(error: Refusal) -> Answer:
     """A refusal as RFC 9457 has it, with the two members that older clients read."""
     text = str(error)
-    value = {
+    value: Problem = {
         "type": "about:blank",
         "title": error.word.replace("_", " ").capitalize(),
         "status": error.code,
@@ -147,12 +178,20 @@ def read_json(body: bytes) -> dict[str, Any]:
     if not body.strip():
         return {}
     try:
-        value = json.loads(body, parse_constant=refuse_constant)
+        value = whole(json.loads(body, parse_constant=refuse_constant))
     except (ValueError, RecursionError):
         raise BadInput("The body is no JSON.", "BAD_JSON") from None
     if type(value) is not dict or depth(value) > DEEPEST:
         raise BadInput("The body has to be a JSON object, not too deep.", "BAD_JSON")
     return value
+
+
+def whole(value: Any) -> Any:
+    """The *value* with a sign in the place of each half character, which JSON can hold and no store can."""
+    text = json.dumps(value, ensure_ascii=False)
+    if text.isascii() or not HALF.search(text):
+        return value
+    return json.loads(HALF.sub("\N{REPLACEMENT CHARACTER}", text))
 
 
 def refuse_constant(word: str) -> Any:
