@@ -92,23 +92,29 @@ class Route:
 
 
 class Routes:
-    """All routes of a door; an address without places goes before one whose place it could fill."""
+    """All routes of a door; an address that is named as it is fills no place of another route."""
 
     def __init__(self, routes: Iterable[Route]) -> None:
-        self.routes = sorted(routes, key=lambda route: len(route.in_path))
+        self.routes = list(routes)
         self.roots = {path.split("/")[1] for route in self.routes for path in route.paths}
 
     def holds(self, path: str) -> bool:
         """Whether this *path* is the door's to answer for."""
         return path.split("/")[1] in self.roots
 
+    def at(self, path: str) -> list[tuple[Route, dict[str, str]]]:
+        """The routes at this *path*, with the values that stand in it."""
+        found = [(route, values) for route in self.routes if (values := route.match(path)) is not None]
+        fewest = min((len(values) for _, values in found), default=0)
+        return [(route, values) for route, values in found if len(values) == fewest]
+
     def verbs(self, path: str) -> list[str]:
         """What can be done at this *path*."""
-        return [verb for route in self.routes if route.match(path) is not None for verb in route.verbs]
+        return [verb for route, _ in self.at(path) for verb in route.verbs]
 
     def find(self, verb: str, path: str) -> tuple[Route, dict[str, str]]:
-        for route in self.routes:
-            if verb in route.verbs and (values := route.match(path)) is not None:
+        for route, values in self.at(path):
+            if verb in route.verbs:
                 return route, values
         if verbs := self.verbs(path):
             raise WrongVerb(verbs)

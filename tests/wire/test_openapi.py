@@ -162,6 +162,20 @@ def test_half_a_character_is_no_error(live: Live, scene: Scene) -> None:
     assert status == 401
 
 
+@pytest.mark.parametrize("path", [path for path in DOCUMENT["paths"] if path != STREAM])
+def test_other_verbs_are_refused(live: Live, path: str) -> None:
+    """A verb that the document does not name is refused, and those that it names are told."""
+    named = {verb.upper() for verb in DOCUMENT["paths"][path]}
+    for verb in {"GET", "POST", "PUT", "PATCH", "DELETE", "TRACE"} - named:
+        with pytest.raises(HTTPError) as refused:
+            urlopen(
+                Request(live.address + path.replace("{chatId}", "1").replace("{userId}", "1"), method=verb)
+            )
+        assert refused.value.code == 405
+        assert sorted(refused.value.headers["Allow"].split(", ")) == sorted(named)
+        refused.value.close()
+
+
 def test_a_body_that_is_too_large_is_a_problem(live: Live) -> None:
     """A body that is not even read is refused by a problem document as well."""
     status, told = send(live, "POST", "/chat", sent={"userId": "1" * 300_000})
