@@ -1,6 +1,7 @@
 """The WSGI application: which door answers an address, and what HTTP adds to the answer."""
 
 import functools
+import json
 import logging
 import re
 import secrets
@@ -25,7 +26,9 @@ from .files import Files
 from .passwords import Passwords, slots_for
 from .rest import RestDoor
 from .visits import COOKIE, House, Visit, storage
+from .wire import openapi
 from .wire.coding import deflated, inflated
+from .wire.rest import problem
 from .wire.types import File
 from .wire.xmlrpc import SYSTEM, Dispatcher
 
@@ -44,6 +47,7 @@ GENERAL = (
     "Faults: -32700 what came is no call, -32601 no such method, -32602 wrong arguments, 401 no or a wrong "
     "server key, 503 the store cannot be used at this moment, -32603 an error of the server's own."
 )
+EXAMPLE_SERVER = "http://127.0.0.1:8000"
 PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 FILE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
@@ -71,6 +75,8 @@ class App:
             "/mobiquo/upload.php": {"POST": self.upload},
             "/mobiquo/avatar.php": {"GET": self.avatar},
             "/healthz": {"GET": self.health},
+            "/openapi.json": {"GET": self.openapi},
+            "/docs": {"GET": self.docs},
         }
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> ClosingIterator:
@@ -155,10 +161,21 @@ class App:
         response.headers["Cache-Control"] = "private, max-age=86400"
         return guarded(response)
 
+    def refused(self, path: str, error: Refusal) -> tuple[str, bytes]:
+        """The media type and text of a refusal for which no request came to be."""
+        if self.chat.holds(path):
+            answer = problem(error)
+            return answer.media_type, answer.body
+        return "text/plain", f"{error}\n".encode()
+
     def page(self, visit: Visit) -> Response:
-        response = Response(reference_page(), mimetype="text/html")
-        response.headers["Content-Security-Policy"] = PAGE_POLICY
-        return guarded(response)
+        return for_people(reference_page())
+
+    def docs(self, visit: Visit) -> Response:
+        return for_people(chat_page(visit.address_of("")))
+
+    def openapi(self, visit: Visit) -> Response:
+        return guarded(Response(json.dumps(chat_document(visit.address_of(""))), mimetype="application/json"))
 
     def health(self, visit: Visit) -> Response:
         with storage():
@@ -176,11 +193,36 @@ def reference_page() -> bytes:
     # Only here is lxml needed for it, which is some five megabytes.
     from .wire import reference
 
-    return reference.page(f"Switchboard {__version__}", sections())
+    return reference.page(f"Switchboard {__version__}", xmlrpc_sections())
+
+
+# Kept by address, of which there are few; who makes up others makes pages anew.
+@functools.lru_cache(maxsize=8)
+def chat_page(server: str) -> bytes:
+    from .wire import reference
+
+    return reference.page(f"Switchboard {__version__}", [chat_section(server)])
+
+
+def chat_document(server: str) -> dict[str, Any]:
+    """The chat door as programs read it, for clients that reach it at the address *server*."""
+    about = openapi.About(chat.TITLE, __version__, chat.ABOUT, chat.SECURITY, server)
+    return openapi.document(chat.face.routes, about, chat.OTHERS)
+
+
+def chat_section(server: str) -> "Section":
+    from .wire import restpage
+    from .wire.reference import Section
+
+    return Section("Chat", chat.ABOUT, list(restpage.entries(chat_document(server))))
 
 
 def sections() -> "list[Section]":
-    """The reference: every published method, face by face."""
+    """The reference: everything that is published, face by face."""
+    return [*xmlrpc_sections(), chat_section(EXAMPLE_SERVER)]
+
+
+def xmlrpc_sections() -> "list[Section]":
     from .wire.reference import Section
 
     forum = [*tapatalk.face.methods.values(), *tapatalk.face.forms.values()]
@@ -189,6 +231,12 @@ def sections() -> "list[Section]":
         Section("Forum", tapatalk.ABOUT, forum),
         Section("Phone", phone.ABOUT, phone.face.methods.values()),
     ]
+
+
+def for_people(page: bytes) -> Response:
+    response = Response(page, mimetype="text/html")
+    response.headers["Content-Security-Policy"] = PAGE_POLICY
+    return guarded(response)
 
 
 def plain(text: str, status: int = 200) -> Response:

@@ -74,6 +74,13 @@ class WrongVerb(Refusal):
         self.verbs = verbs
 
 
+class TooSlow(Refusal):
+    """The body does not come in time."""
+
+    code = 408
+    word = "REQUEST_TIMEOUT"
+
+
 class WrongType(Refusal):
     """The body is of a type that is not taken."""
 

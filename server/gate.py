@@ -23,8 +23,10 @@ from . import pictures
 from .actions import housekeeping
 from .app import App, log_request
 from .config import Settings
+from .errors import Refusal, TooSlow, Unavailable
 from .passwords import slots_for
 from .visits import COOKIE, new_id
+from .wire.coding import TooLarge
 
 log = logging.getLogger(__name__)
 
@@ -36,14 +38,6 @@ DAY = 24 * 3600.0
 SPARE_THREADS = 2
 
 Answer = tuple[int, list[tuple[str, str]], bytes]
-
-
-class BodyRefused(Exception):
-    """The body is not taken: HTTP's status for it, and a word to the client."""
-
-    def __init__(self, status: int, text: str) -> None:
-        super().__init__(text)
-        self.status = status
 
 
 class Gate:
@@ -68,14 +62,20 @@ class Gate:
             await body.read_in_time(protocol)
             loop = asyncio.get_running_loop()
             answer = await loop.run_in_executor(self.pool, call, self.app, environ_of(scope, body.data))
-        except BodyRefused as error:
-            answer = refused(scope, error)
+        except Refusal as error:
+            answer = self.refused(scope, error)
         except ProtocolClosed:
             # The client went away before its body was whole, so nothing is done and nobody is there to tell.
             return
         finally:
             self.in_memory -= body.size
         protocol.response_bytes(*answer)
+
+    def refused(self, scope: Any, error: Refusal) -> Answer:
+        """The answer to a request whose body is not taken, after its line in the log."""
+        log_request(new_id(), "-", scope.method, scope.path, error.code, "unread")
+        media_type, body = self.app.refused(scope.path, error)
+        return error.code, [("content-type", media_type), ("connection", "close")], body
 
     async def sweep_daily(self) -> None:
         """Throw away at the start and then once a day what nobody needs any more."""
@@ -118,7 +118,7 @@ class Body:
             async with asyncio.timeout(BODY_SECONDS + self.limit / SLOWEST):
                 await self.read(protocol)
         except TimeoutError:
-            raise BodyRefused(408, "The body came too slowly.") from None
+            raise TooSlow("The body came too slowly.") from None
 
     async def read(self, protocol: Any) -> None:
         """Take what comes, up to the limit; a body that is shorter than it says was cut on its way."""
@@ -134,10 +134,10 @@ class Body:
         if self.size > self.limit:
             raise self.too_large()
         if self.gate.in_memory > MOST_IN_MEMORY and self.size > SMALL:
-            raise BodyRefused(503, "The server has too much to read at this moment. Please try again.")
+            raise Unavailable("The server has too much to read at this moment. Please try again.")
 
-    def too_large(self) -> BodyRefused:
-        return BodyRefused(413, f"The body is larger than {self.limit} bytes.")
+    def too_large(self) -> TooLarge:
+        return TooLarge(f"The body is larger than {self.limit} bytes.")
 
 
 def has_credential(headers: Any) -> bool:
@@ -145,13 +145,6 @@ def has_credential(headers: Any) -> bool:
     if "authorization" in headers or "x-api-key" in headers:
         return True
     return any(COOKIE in value for name, value in headers.items() if name == "cookie")
-
-
-def refused(scope: Any, error: BodyRefused) -> Answer:
-    """The answer to a request whose body is not taken, after its line in the log."""
-    log_request(new_id(), "-", scope.method, scope.path, error.status, "unread")
-    headers = [("content-type", "text/plain"), ("connection", "close")]
-    return error.status, headers, f"{error}\n".encode()
 
 
 def environ_of(scope: Any, body: bytes) -> dict[str, Any]:

@@ -13,17 +13,27 @@ from .config import Settings
 from .errors import BadInput, Broken, Refusal, WrongType
 from .visits import Visit
 from .wire.coding import inflated
-from .wire.rest import Answer, Route, Routes, call, digest, problem, read_json
+from .wire.rest import (
+    KEY,
+    LONGEST_KEY,
+    RATES,
+    TOTAL,
+    Answer,
+    Route,
+    Routes,
+    call,
+    digest,
+    problem,
+    read_json,
+)
 
 log = logging.getLogger(__name__)
 
 # A body of no type, or of the one that curl gives it by itself, can be JSON as well.
 JSON = ("application/json", "", "application/x-www-form-urlencoded")
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
-KEY = "Idempotency-Key"
-LONGEST_KEY = 255
-SHOWN = "X-Total-Count, Link, ETag, Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset"
-TAKEN = "Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID, X-API-Key"
+SHOWN = ", ".join([TOTAL, "Link", "ETag", "Retry-After", *RATES])
+TAKEN = f"Authorization, Content-Type, {KEY}, If-None-Match, Last-Event-ID, X-API-Key"
 DAY = "86400"
 
 
@@ -60,7 +70,7 @@ class RestDoor:
             route, in_path = self.routes.find("GET" if verb == "HEAD" else verb, path)
             visit.note(route.method.name, "")
             query = visit.request.args.to_dict()
-            sent = {} if route.verbs[0] == "GET" else body_of(visit)
+            sent = {} if route.reads_query else body_of(visit)
             return self.carry_out(visit, route, in_path, query, sent)
         except Refusal as error:
             visit.note(visit.called, f"refused {error.code}")
@@ -86,8 +96,7 @@ class RestDoor:
     def of_limits(self, visit: Visit) -> Mapping[str, str]:
         """How many messages may still be sent now, and in how many seconds as many as at first."""
         standing = limits.standing(self.settings, visit.user_or_none)
-        names = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
-        return dict(zip(names, map(str, standing), strict=True)) if standing else {}
+        return dict(zip(RATES, map(str, standing), strict=True)) if standing else {}
 
     def of_origin(self, visit: Visit) -> Mapping[str, str]:
         """Whether a page of the origin that it comes from may read the answer."""

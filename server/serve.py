@@ -58,7 +58,7 @@ def greeting(settings: Settings, cast: Cast | None) -> str:
         f"Switchboard {__version__}",
         f"  forum apps:  {base}/mobiquo/mobiquo.php (or the short {base}/RPC2)",
         f"  game server: {base}/RPC2",
-        f"  reference:   {base}/mobiquo",
+        f"  reference:   {base}/mobiquo and {base}/docs",
         f"  store:       {settings.database}, files in {settings.files_folder}",
     ]
     if not is_loopback(settings.host) and not settings.url.startswith("https:"):

@@ -11,7 +11,7 @@ from ..visits import Visit
 def title_of(user: User, conversation: Any, people: list[Any]) -> str:
     """What the conversation is about; what is between two is called by the other's name."""
     if not is_direct(conversation.app):
-        return conversation.subject
+        return str(conversation.subject)
     return conversation.peer or next((row.display_name for row in people if row.id != user.id), "")
 
 

@@ -14,6 +14,7 @@ class TooLarge(Refusal):
     """A body is larger than what is accepted here."""
 
     code = 413
+    word = "TOO_LARGE"
 
 
 def inflated(body: bytes, encoding: str, limit: int) -> bytes:

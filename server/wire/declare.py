@@ -54,13 +54,17 @@ class Giver(Protocol):
 
 @dataclass(frozen=True)
 class Param:
-    """One parameter that comes from the caller: the function's *key* for it, and its *name* on the wire."""
+    """One parameter that comes from the caller: the function's *key* for it, and its *name* on the wire.
+
+    *default*: what counts where an optional one is not given.
+    """
 
     key: str
     name: str
     codec: Codec
     required: bool
     doc: str
+    default: Any = None
 
     def load(self, value: Any) -> Any:
         try:
@@ -172,8 +176,9 @@ class Method:
 
 def declared(parameter: inspect.Parameter, doc: str, wire: Instead) -> Param:
     required = parameter.default is parameter.empty
+    default = None if required else parameter.default
     words = f"{wire.words}: {doc}" if wire.words else doc
-    return Param(parameter.name, wire.name, codec_for(wire.hint), required, words)
+    return Param(parameter.name, wire.name, codec_for(wire.hint), required, words, default)
 
 
 def is_skipped(value: Any) -> bool:

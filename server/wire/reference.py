@@ -1,18 +1,19 @@
-"""The method reference, written out from the declarations: as Markdown, and as a page for people."""
+"""The reference, written out from the declarations: as Markdown, and as a page for people."""
 
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from lxml import html
 from lxml.builder import ElementMaker
 
-from .declare import Method, Param
+from .declare import Method
 from .types import Array, Codec, Keyed, OrFalse, Struct
 
 E: Any = ElementMaker(makeelement=html.html_parser.makeelement)
 
 CODE = "    "
+HEADS = ("parameter", "type", "required", "meaning")
 STYLE = """
 body { font: 1rem/1.5 system-ui, sans-serif; max-width: 50rem; margin: 2rem auto; padding: 0 1rem;
        color: #1c2430; background: #fff; }
@@ -27,6 +28,20 @@ th, td { border-bottom: 1px solid #ccd3dd; padding: .25rem .75rem .25rem 0; text
 """
 
 
+class Entry(NamedTuple):
+    """One thing that the reference tells of: its words, a table of *rows* under *heads*, more to say, an
+    *example* in code. The first column of the table is code too.
+    """
+
+    anchor: str
+    call: str
+    doc: str
+    heads: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]
+    told: Sequence[str] = ()
+    example: str = ""
+
+
 class Section(NamedTuple):
     """A face in the reference: what there is to know *about* it before its methods.
 
@@ -35,7 +50,16 @@ class Section(NamedTuple):
 
     title: str
     about: str
-    methods: Iterable[Method]
+    methods: Iterable[Method | Entry]
+
+    def entries(self) -> Iterator[Entry]:
+        return (each if isinstance(each, Entry) else of_method(each) for each in self.methods)
+
+
+def of_method(method: Method) -> Entry:
+    """What there is to tell of a method that is called over XML-RPC."""
+    rows = [(p.name, p.codec.name, "yes" if p.required else "no", p.doc) for p in method.params]
+    return Entry(method.name, call(method), method.doc, HEADS, rows, [f"Answer: {shape(method.returns)}."])
 
 
 def markdown(sections: Iterable[Section]) -> str:
@@ -46,15 +70,22 @@ def markdown(sections: Iterable[Section]) -> str:
 def markdown_section(section: Section) -> Iterator[str]:
     yield f"## {section.title}\n"
     yield f"{section.about}\n"
-    for method in section.methods:
-        yield f"### {call(method)}\n"
-        yield f"{method.doc}\n"
-        if method.params:
-            yield "| parameter | type | required | meaning |\n| --- | --- | --- | --- |"
-            for p in method.params:
-                yield f"| `{p.name}` | {p.codec.name} | {'yes' if p.required else 'no'} | {p.doc} |"
-            yield ""
-        yield f"Answer: {shape(method.returns)}.\n"
+    for entry in section.entries():
+        yield from markdown_entry(entry)
+
+
+def markdown_entry(entry: Entry) -> Iterator[str]:
+    yield f"### {entry.call}\n"
+    if entry.doc:
+        yield f"{entry.doc}\n"
+    if entry.rows:
+        yield f"| {' | '.join(entry.heads)} |\n|{' --- |' * len(entry.heads)}"
+        for first, *rest in entry.rows:
+            yield f"| {' | '.join([f'`{first}`', *rest])} |"
+        yield ""
+    yield from (f"{told}\n" for told in entry.told)
+    if entry.example:
+        yield f"{CODE}{entry.example}\n"
 
 
 def page(title: str, sections: Iterable[Section]) -> bytes:
@@ -76,15 +107,18 @@ def page(title: str, sections: Iterable[Section]) -> bytes:
 def page_section(section: Section) -> Iterator[Any]:
     yield E.h2(section.title)
     yield from paragraphs(section.about)
-    for method in section.methods:
-        yield E.h3(E.code(call(method)), id=method.name)
-        yield from paragraphs(method.doc)
-        if method.params:
-            yield E.table(
-                E.tr(*(E.th(head) for head in ("parameter", "type", "required", "meaning"))),
-                *(page_row(p) for p in method.params),
-            )
-        yield E.p(f"Answer: {shape(method.returns)}.")
+    for entry in section.entries():
+        yield from page_entry(entry)
+
+
+def page_entry(entry: Entry) -> Iterator[Any]:
+    yield E.h3(E.code(entry.call), id=entry.anchor)
+    yield from paragraphs(entry.doc) if entry.doc else ()
+    if entry.rows:
+        yield E.table(E.tr(*(E.th(head) for head in entry.heads)), *(page_row(row) for row in entry.rows))
+    yield from (E.p(told) for told in entry.told)
+    if entry.example:
+        yield E.pre(entry.example)
 
 
 def paragraphs(text: str) -> Iterator[Any]:
@@ -93,8 +127,9 @@ def paragraphs(text: str) -> Iterator[Any]:
         yield E.pre(textwrap.dedent(block)) if is_code else E.p(block)
 
 
-def page_row(p: Param) -> Any:
-    return E.tr(E.td(E.code(p.name)), E.td(p.codec.name), E.td("yes" if p.required else "no"), E.td(p.doc))
+def page_row(row: tuple[str, ...]) -> Any:
+    first, *rest = row
+    return E.tr(E.td(E.code(first)), *(E.td(each) for each in rest))
 
 
 def call(method: Method) -> str:

@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 from urllib.parse import urlencode
 
 from ..errors import BadInput, BadParams, NotFound, Refusal, WrongVerb
@@ -14,8 +14,34 @@ from .types import Page, Paged
 
 PLACE = re.compile(r"\{(\w+)\}")
 READS = ("GET", "DELETE")
+HALF = re.compile("[\ud800-\udfff]")
 DEEPEST = 32
 ENVELOPE = "envelope"
+TOTAL = "X-Total-Count"
+KEY = "Idempotency-Key"
+LONGEST_KEY = 255
+RATES = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
+
+
+class Problem(TypedDict):
+    """What a refusal says (RFC 9457): *code* is for programs, *error* is *detail*, *field* what is wrong."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    error: str
+    code: str
+    field: NotRequired[str]
+
+
+class Details(TypedDict):
+    """Which part of a list this is: *size* of *total*, the first of them at the place *offset*."""
+
+    total: int
+    size: int
+    offset: int
+    hasMore: bool
 
 
 @dataclass(frozen=True)
@@ -55,29 +81,40 @@ class Route:
         found = next(filter(None, (pattern.fullmatch(path) for pattern in self.patterns)), None)
         return found.groupdict() if found else None
 
+    @property
+    def reads_query(self) -> bool:
+        """Whether the values that do not stand in the path stand in the query, and no body is read."""
+        return self.verbs[0] in READS
+
     def asked(self) -> list[Param]:
         """The parameters that do not stand in the path: in the query of what reads, else in the body."""
         return [param for param in self.method.params if param.name not in self.in_path]
 
 
 class Routes:
-    """All routes of a door; an address without places goes before one whose place it could fill."""
+    """All routes of a door; an address that is named as it is fills no place of another route."""
 
     def __init__(self, routes: Iterable[Route]) -> None:
-        self.routes = sorted(routes, key=lambda route: len(route.in_path))
+        self.routes = list(routes)
         self.roots = {path.split("/")[1] for route in self.routes for path in route.paths}
 
     def holds(self, path: str) -> bool:
         """Whether this *path* is the door's to answer for."""
         return path.split("/")[1] in self.roots
 
+    def at(self, path: str) -> list[tuple[Route, dict[str, str]]]:
+        """The routes at this *path*, with the values that stand in it."""
+        found = [(route, values) for route in self.routes if (values := route.match(path)) is not None]
+        fewest = min((len(values) for _, values in found), default=0)
+        return [(route, values) for route, values in found if len(values) == fewest]
+
     def verbs(self, path: str) -> list[str]:
         """What can be done at this *path*."""
-        return [verb for route in self.routes if route.match(path) is not None for verb in route.verbs]
+        return [verb for route, _ in self.at(path) for verb in route.verbs]
 
     def find(self, verb: str, path: str) -> tuple[Route, dict[str, str]]:
-        for route in self.routes:
-            if verb in route.verbs and (values := route.match(path)) is not None:
+        for route, values in self.at(path):
+            if verb in route.verbs:
                 return route, values
         if verbs := self.verbs(path):
             raise WrongVerb(verbs)
@@ -88,20 +125,20 @@ def call(
     giver: Giver, route: Route, in_path: dict[str, str], query: Mapping[str, str], sent: dict[str, Any]
 ) -> Answer:
     """What the method at the *route* answers to values from the path, the query, and the body."""
-    given = query if route.verbs[0] in READS else sent
+    given = query if route.reads_query else sent
     value = route.method.call_by_name(giver, {**given, **in_path})
     return listed(value, query) if route.is_paged else Answer(route.statuses[0], value)
 
 
 def listed(page: Page[Any], query: Mapping[str, str]) -> Answer:
     """A list with what there is to know of the rest, in the head or around it."""
-    headers = {"X-Total-Count": str(page.total)}
+    headers = {TOTAL: str(page.total)}
     links = ", ".join(f'<?{terms(query, skip, page.limit)}>; rel="{rel}"' for rel, skip in neighbours(page))
     if links:
         headers["Link"] = links
     if query.get(ENVELOPE) not in ("1", "true"):
         return Answer(200, page.items, headers)
-    details = {
+    details: Details = {
         "total": page.total,
         "size": len(page.items),
         "offset": page.skip,
@@ -125,7 +162,7 @@ def terms(query: Mapping[str, str], skip: int, limit: int) -> str:
 def problem(error: Refusal) -> Answer:
     """A refusal as RFC 9457 has it, with the two members that older clients read."""
     text = str(error)
-    value = {
+    value: Problem = {
         "type": "about:blank",
         "title": error.word.replace("_", " ").capitalize(),
         "status": error.code,
@@ -147,12 +184,20 @@ def read_json(body: bytes) -> dict[str, Any]:
     if not body.strip():
         return {}
     try:
-        value = json.loads(body, parse_constant=refuse_constant)
+        value = whole(json.loads(body, parse_constant=refuse_constant))
     except (ValueError, RecursionError):
         raise BadInput("The body is no JSON.", "BAD_JSON") from None
     if type(value) is not dict or depth(value) > DEEPEST:
         raise BadInput("The body has to be a JSON object, not too deep.", "BAD_JSON")
     return value
+
+
+def whole(value: Any) -> Any:
+    """The *value* with a sign in the place of each half character, which JSON can hold and no store can."""
+    text = json.dumps(value, ensure_ascii=False)
+    if text.isascii() or not HALF.search(text):
+        return value
+    return json.loads(HALF.sub("\N{REPLACEMENT CHARACTER}", text))
 
 
 def refuse_constant(word: str) -> Any:

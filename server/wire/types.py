@@ -164,10 +164,24 @@ SECONDS = Codec("int", load_int, dump_seconds)
 EPOCH = Codec("string", load_int, dump_epoch)
 ISO = Codec("string", lambda value: value, dump_iso, {"type": "string", "format": "date-time"})
 ID = Codec("string", load_id, str, {"type": "string", "pattern": "^[0-9]{1,18}$"})
-KEY = Codec("int", load_key, dump_int, {"type": "integer"})
+KEY = Codec("int", load_key, dump_int, {"type": "integer", "minimum": -LARGEST_ID, "maximum": LARGEST_ID})
 IDS = Codec("string", load_ids)
 NOTHING = Codec("nil", lambda value: value)
 ANYTHING = Codec("undefined", lambda value: value)
+
+
+class Choice(Codec):
+    """One of a few words."""
+
+    def __init__(self, words: tuple[str, ...]) -> None:
+        super().__init__("string", self.load_word, schema={"type": "string", "enum": list(words)})
+        self.words = words
+
+    def load_word(self, value: Any) -> str:
+        word = load_string(value)
+        if word not in self.words:
+            raise BadParams(f"must be one of {', '.join(self.words)}")
+        return word
 
 
 class Array(Codec):
@@ -212,6 +226,8 @@ class Struct(Codec):
             "properties": {key: codec.schema for key, codec in self.members.items()},
             "required": [key for key in self.members if key in self.required],
         }
+        if declared.__doc__:
+            self.schema["description"] = " ".join(declared.__doc__.split())
 
     def load_members(self, values: Any) -> dict[str, Any]:
         """The members that are given; nil stands for one that is not."""
@@ -309,6 +325,8 @@ def codec_for(hint: Any) -> Codec:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is Annotated:
         return typing.cast(Codec, arguments[1])
+    if origin is typing.Literal:
+        return Choice(arguments)
     if origin is typing.NotRequired:
         return codec_for(arguments[0])
     if origin is list:

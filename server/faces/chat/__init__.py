@@ -1,6 +1,7 @@
 """The chat door: direct chat for websites and apps, over REST and JSON."""
 
 from . import account, chats, messages, totals
+from .described import OTHERS, SECURITY, TITLE
 from .door import ABOUT, face
 
-__all__ = ["ABOUT", "account", "chats", "face", "messages", "totals"]
+__all__ = ["ABOUT", "OTHERS", "SECURITY", "TITLE", "account", "chats", "face", "messages", "totals"]

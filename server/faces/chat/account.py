@@ -1,6 +1,6 @@
 """Tokens, and whom a user does not want to hear."""
 
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 from models import User
 
@@ -13,7 +13,7 @@ from .door import face
 
 class Token(TypedDict):
     accessToken: str
-    tokenType: str
+    tokenType: Literal["Bearer"]
     userId: int
 
 

@@ -1,6 +1,6 @@
 """Chats: listed, asked for, accepted, declined, withdrawn."""
 
-from typing import Any
+from typing import Any, Literal
 
 from models import (
     DECLINED,
@@ -15,12 +15,11 @@ from models import (
 
 from ...actions import access, requests
 from ...actions import chats as talks
-from ...errors import BadParams
 from ...visits import Visit
 from ...wire.types import Id, Key, Natural, Page
 from .door import PAGE, Chat, Limit, Request, chats, face
 
-DIRECTIONS = ("all", "sent", "received")
+Direction = Literal["all", "sent", "received"]
 
 
 @face.route("GET", "/chat", transaction="read")
@@ -54,7 +53,7 @@ def request_chat(user: User, visit: Visit, /, user_id: Key) -> Chat:
 
 @face.route("GET", "/chat/pending", transaction="read")
 def get_pending(
-    user: User, visit: Visit, /, skip: Natural = 0, limit: Limit = PAGE, direction: str = "all"
+    user: User, visit: Visit, /, skip: Natural = 0, limit: Limit = PAGE, direction: Direction = "all"
 ) -> Page[Request]:
     """List the requests that wait for an answer, the newest first.
 
@@ -67,7 +66,7 @@ def get_pending(
 
 @face.route("GET", "/chat/rejected", transaction="read")
 def get_rejected(
-    user: User, visit: Visit, /, skip: Natural = 0, limit: Limit = PAGE, direction: str = "all"
+    user: User, visit: Visit, /, skip: Natural = 0, limit: Limit = PAGE, direction: Direction = "all"
 ) -> Page[Request]:
     """List the requests that were declined, the newest first.
 
@@ -120,9 +119,9 @@ def one(visit: Visit, user: User, chat_id: int) -> Chat:
     return chats(visit, user, [place_in.one(user=user.id, conversation=chat_id)])[0]
 
 
-def listed(visit: Visit, user: User, status: str, direction: str, skip: int, limit: int) -> Page[Request]:
-    if direction not in DIRECTIONS:
-        raise BadParams(f"direction: must be one of {', '.join(DIRECTIONS)}", param="direction")
+def listed(
+    visit: Visit, user: User, status: str, direction: Direction, skip: int, limit: int
+) -> Page[Request]:
     wanted = {"user": user.id, "status": status}
     rows = page_of_requests(direction)(**wanted, limit=limit, offset=skip)
     total = requests_of(direction).one(**wanted).number

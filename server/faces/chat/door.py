@@ -1,6 +1,6 @@
 """What all calls of the chat door share: the shapes of chats and messages, and pages of them."""
 
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any, Literal, TypedDict
 
 from models import ACTIVE, IGNORING, LEFT, User, attachments_with, people_in
 
@@ -29,7 +29,9 @@ Bodies are JSON objects or forms. Ids of chats and messages are strings, those o
 ISO 8601 in UTC. Lists take skip and limit and tell the total in X-Total-Count; with envelope=1 it stands
 around them.
 A POST with an Idempotency-Key is carried out once, however often it comes within a day. What is refused is
-answered by a problem document (RFC 9457) with a code for programs."""
+answered by a problem document (RFC 9457) with a code for programs.
+
+GET /openapi.json describes all of this to programs (OpenAPI 3.1)."""
 
 MOST = 100
 
@@ -49,9 +51,13 @@ def load_limit(value: Any) -> int:
     return number
 
 
-LIMIT = Codec("int", load_limit, schema={"type": "integer", "minimum": 0, "maximum": MOST, "default": 15})
+LIMIT = Codec("int", load_limit, schema={"type": "integer", "minimum": 0, "maximum": MOST})
 Limit = Annotated[int, LIMIT]
 PAGE = 15
+
+
+App = Literal["chat", "forum", "darkchat", "messages"]
+Status = Literal["active", "closed", "pending", "declined"]
 
 
 class Person(TypedDict):
@@ -87,8 +93,8 @@ class ChatMessage(TypedDict):
 
 class Chat(TypedDict):
     id: Id
-    app: str
-    status: str
+    app: App
+    status: Status
     name: str
     users: list[Person]
     lastMessage: Annotated[ChatMessage | None, Nullable(codec_for(ChatMessage))]
@@ -102,7 +108,7 @@ class Request(Chat):
     """A request; *user* is the other side, *message* the first message, when there is one."""
 
     chatId: Id
-    direction: str
+    direction: Literal["sent", "received"]
     canAccept: bool
     user: Person
     message: Annotated[ChatMessage | None, Nullable(codec_for(ChatMessage))]
