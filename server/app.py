@@ -1,12 +1,14 @@
 """The WSGI application: which door answers an address, and what HTTP adds to the answer."""
 
 import functools
+import json
 import logging
 import re
 import secrets
 import time
 from base64 import b64decode
 from collections.abc import Callable
+from http import HTTPStatus
 from io import BytesIO
 from typing import IO, TYPE_CHECKING, Any
 
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("switchboard")
 
 ENDPOINTS = ("/mobiquo/mobiquo.php", "/mobiquo/mobiquo", "/mobiquo", "/RPC2")
+# Where the environment of a request tells the gateway that its answer goes on, and for whom.
+LISTENING = "switchboard.listening"
 ATTACHMENT = re.compile(r"/attachments/([0-9]{1,18})/(thumbnail/)?[^/]+", re.ASCII)
 MULTIPART_ROOM = 64 * 1024
 METHODS = SYSTEM | tapatalk.face.methods | phone.face.methods
@@ -68,6 +72,7 @@ class App:
             **{path: {"POST": self.xmlrpc, "GET": self.page} for path in ENDPOINTS},
             "/mobiquo/upload.php": {"POST": self.upload},
             "/mobiquo/avatar.php": {"GET": self.avatar},
+            "/chat/events": {"GET": self.events},
             "/healthz": {"GET": self.health},
         }
 
@@ -156,6 +161,23 @@ class App:
         response.headers["Content-Security-Policy"] = PAGE_POLICY
         return guarded(response)
 
+    def events(self, visit: Visit) -> Response:
+        """The head of an answer that goes on, told to the gateway by what is put into its environment."""
+        try:
+            with storage():
+                listening = visit.listening()
+        except Refusal as error:
+            return problem(error)
+        if visit.request.method == "GET":
+            visit.request.environ[LISTENING] = listening
+            visit.note(visit.called, "listens")
+        response = Response(mimetype="text/event-stream")
+        response.automatically_set_content_length = False
+        response.headers["Cache-Control"] = "no-store"
+        # A proxy shall hand on what comes when it comes.
+        response.headers["X-Accel-Buffering"] = "no"
+        return guarded(response)
+
     def health(self, visit: Visit) -> Response:
         with storage():
             database.execute_sql("SELECT 1").fetchone()
@@ -189,6 +211,18 @@ def sections() -> "list[Section]":
 
 def plain(text: str, status: int = 200) -> Response:
     return Response(text + "\n", status, mimetype="text/plain")
+
+
+def problem(error: Refusal) -> Response:
+    """A refusal as JSON (RFC 9457), with the text and a word for clients that look for *error* and *code*."""
+    status = HTTPStatus(error.code)
+    body = {"type": "about:blank", "title": status.phrase, "status": error.code, "detail": str(error)}
+    body |= {"error": str(error), "code": status.name}
+    response = Response(json.dumps(body, ensure_ascii=False), error.code)
+    response.content_type = "application/problem+json"
+    if error.code == HTTPStatus.UNAUTHORIZED:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
 
 
 def not_this_verb(verbs: dict[str, Any]) -> Response:

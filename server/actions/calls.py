@@ -26,7 +26,7 @@ from models import (
 
 from ..config import Settings
 from ..errors import BadInput, NotAllowed, NotFound
-from . import access
+from . import access, events
 
 KINDS = ("phone", "video")
 LONGEST_NUMBER = 64
@@ -109,6 +109,7 @@ def ring(settings: Settings, caller: Party, callee: Party, kind: str) -> Call:
     """A call that holds the lines of both; in one order, so that two calls never wait for each other."""
     call = keep(settings, caller, callee, kind, "")
     Line.insert_many([{"key": key, "call": call} for key in sorted([caller.key, callee.key])]).execute()
+    events.calls([call])
     return call
 
 
@@ -142,6 +143,7 @@ def accept(line: Party) -> None:
     """Answer the call that rings at the callee's."""
     call = ringing_at(line)
     Call.update(answered_at=now()).where(Call.id == call.id).execute()
+    events.calls([call])
 
 
 def reject(line: Party) -> None:
@@ -182,15 +184,27 @@ def end_calls(call_ids: list[int], outcome: str) -> None:
     if not call_ids:
         return
     Line.delete().where(Line.call.in_(call_ids)).execute()
-    Call.update(ended_at=now(), outcome=outcome).where(
-        Call.id.in_(call_ids), Call.ended_at.is_null()
-    ).execute()
+    close(call_ids, now(), outcome)
 
 
 def settle() -> None:
     """Let the calls that nobody has answered in time be over."""
-    lapsed = Line.select(Line.call).join(Call).where(Call.answered_at.is_null(), Call.rings_until <= now())
-    ids = [line.call_id for line in lapsed]
+    ids = [line.call_id for line in lapsed()]
     if ids:
         Line.delete().where(Line.call.in_(ids)).execute()
-        Call.update(ended_at=Call.rings_until, outcome=MISSED).where(Call.id.in_(ids)).execute()
+        close(ids, Call.rings_until, MISSED)
+
+
+def lapsed() -> Any:
+    """The lines of calls that nobody has answered in time and that are not over yet."""
+    return Line.select(Line.call).join(Call).where(Call.answered_at.is_null(), Call.rings_until <= now())
+
+
+def close(call_ids: list[int], moment: Any, outcome: str) -> None:
+    """Note that these calls have ended, unless they had before."""
+    ended = (
+        Call.update(ended_at=moment, outcome=outcome)
+        .where(Call.id.in_(call_ids), Call.ended_at.is_null())
+        .returning(Call.id, Call.caller, Call.callee)
+    )
+    events.calls(list(ended.execute()))

@@ -1,5 +1,7 @@
 """Saying things in conversations, and keeping track of what has been read."""
 
+from typing import Any
+
 from peewee import Case, fn
 
 from models import (
@@ -20,7 +22,7 @@ from models import (
 from .. import text
 from ..config import Settings
 from ..errors import BadInput, Conflict, NotAllowed
-from . import access, calls, limits
+from . import access, calls, events, limits
 
 # How a room's history tells of its people.
 NOTES = {
@@ -89,6 +91,7 @@ def append(conversation: Conversation, author: User | None, kind: str, body: str
     Participant.update(last_seq=seq, newest_id=message.id, status=back).where(
         Participant.conversation == conversation, Participant.status.in_(THERE)
     ).execute()
+    events.message(message)
     return message
 
 
@@ -133,6 +136,7 @@ def read_up_to(user: User, conversation_id: int, seq: int) -> None:
         participant.own_unread = count_own_after(participant, seq) if participant.own_unread else 0
         participant.read_seq = seq
         participant.save()
+        events.read(user, conversation_id)
 
 
 def count_own_after(participant: Participant, seq: int) -> int:
@@ -149,17 +153,18 @@ def count_own_after(participant: Participant, seq: int) -> int:
 
 
 def mark_read(participants: list[Participant]) -> None:
-    Participant.update(read_seq=Participant.last_seq, own_unread=0).where(
-        Participant.id.in_([participant.id for participant in participants])
-    ).execute()
+    move_to_end(Participant.id.in_([participant.id for participant in participants]))
 
 
 def mark_all_read(user: User) -> None:
-    Participant.update(read_seq=Participant.last_seq, own_unread=0).where(
-        Participant.user == user,
-        Participant.status == ACTIVE,
-        Participant.read_seq < Participant.last_seq,
-    ).execute()
+    move_to_end((Participant.user == user) & (Participant.status == ACTIVE))
+
+
+def move_to_end(which: Any) -> None:
+    """Move the read marks of the places that fit *which* to the newest message."""
+    behind = which & (Participant.read_seq < Participant.last_seq)
+    events.reads(behind)
+    Participant.update(read_seq=Participant.last_seq, own_unread=0).where(behind).execute()
 
 
 def mark_unread(participants: list[Participant]) -> None:
@@ -167,6 +172,6 @@ def mark_unread(participants: list[Participant]) -> None:
     own = Message.select(fn.COUNT(Message.id)).where(
         Message.conversation == Participant.conversation, Message.author == Participant.user
     )
-    Participant.update(read_seq=0, own_unread=own).where(
-        Participant.id.in_([participant.id for participant in participants])
-    ).execute()
+    which = Participant.id.in_([participant.id for participant in participants])
+    events.reads(which & (Participant.read_seq > 0))
+    Participant.update(read_seq=0, own_unread=own).where(which).execute()
