@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("switchboard")
 
 ENDPOINTS = ("/mobiquo/mobiquo.php", "/mobiquo/mobiquo", "/mobiquo", "/RPC2")
+# Where the environment of a request tells the gateway that its answer goes on, and for whom.
+LISTENING = "switchboard.listening"
 ATTACHMENT = re.compile(r"/attachments/([0-9]{1,18})/(thumbnail/)?[^/]+", re.ASCII)
 MULTIPART_ROOM = 64 * 1024
 METHODS = SYSTEM | tapatalk.face.methods | phone.face.methods
@@ -74,6 +76,7 @@ class App:
             **{path: {"POST": self.xmlrpc, "GET": self.page} for path in ENDPOINTS},
             "/mobiquo/upload.php": {"POST": self.upload},
             "/mobiquo/avatar.php": {"GET": self.avatar},
+            "/chat/events": {"GET": self.events},
             "/healthz": {"GET": self.health},
             "/openapi.json": {"GET": self.openapi},
             "/docs": {"GET": self.docs},
@@ -101,7 +104,7 @@ class App:
 
     def find(self, visit: Visit) -> Callable[[Visit], Response]:
         path, verb = visit.request.path, visit.request.method
-        if self.chat.holds(path):
+        if path not in self.routes and self.chat.holds(path):
             return self.chat
         verbs = {"GET": self.attachment} if ATTACHMENT.fullmatch(path) else self.routes.get(path)
         if verbs is None:
@@ -176,6 +179,24 @@ class App:
 
     def openapi(self, visit: Visit) -> Response:
         return guarded(Response(json.dumps(chat_document(visit.address_of(""))), mimetype="application/json"))
+
+    def events(self, visit: Visit) -> Response:
+        """The head of an answer that goes on, told to the gateway by what is put into its environment."""
+        try:
+            with storage():
+                listening = visit.listening()
+        except Refusal as error:
+            answer = problem(error)
+            return Response(answer.body, answer.status, content_type=answer.media_type)
+        if visit.request.method == "GET":
+            visit.request.environ[LISTENING] = listening
+            visit.note(visit.called, "listens")
+        response = Response(mimetype="text/event-stream")
+        response.automatically_set_content_length = False
+        response.headers["Cache-Control"] = "no-store"
+        # A proxy shall hand on what comes when it comes.
+        response.headers["X-Accel-Buffering"] = "no"
+        return guarded(response)
 
     def health(self, visit: Visit) -> Response:
         with storage():

@@ -46,6 +46,10 @@ class Settings:
     cors: str = setting("", "origins whose pages may use the chat door, with commas between them; * for all")
     ring_seconds: int = setting(30, "how long a call rings before it counts as missed", least=1, most=600)
     pending_messages: int = setting(1, "messages that may be sent along with a chat request", most=100)
+    events_kept: float = setting(
+        86400.0, "seconds for which a listener may be away and still misses nothing", least=60
+    )
+    heartbeat: float = setting(20.0, "seconds between signs of life to those who listen", least=0.1)
     login_burst: int = setting(10, "failed logins per account and address; 0: no limit")
     login_interval: float = setting(60.0, "seconds between further attempts after that", least=0.001)
 

@@ -21,9 +21,10 @@ from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]
 
 from . import pictures
 from .actions import housekeeping
-from .app import App, log_request
+from .app import LISTENING, App, log_request
 from .config import Settings
 from .errors import Refusal, TooSlow, Unavailable
+from .listeners import Hub
 from .passwords import slots_for
 from .visits import COOKIE, new_id
 from .wire.coding import TooLarge
@@ -46,22 +47,30 @@ class Gate:
     def __init__(self, app: App, threads: int) -> None:
         self.app = app
         self.pool = ThreadPoolExecutor(threads, thread_name_prefix="call")
+        self.hub = Hub(app.settings.heartbeat)
         self.in_memory = 0
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.tasks = [loop.create_task(self.sweep_daily()), loop.create_task(end_with(os.getppid()))]
+        self.tasks += self.hub.start(loop)
+        # Granian hears of a signal by the loop, and then waits for all answers to end; those of listeners
+        # never would. The loop hears of it by a pipe, so that the handler itself can be another one.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(self.hub.close))
 
     def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
         for task in self.tasks:
             task.cancel()
-        self.pool.shutdown(wait=True)
+        for pool in (self.pool, self.hub.thread):
+            pool.shutdown(wait=True)
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
+        environ: dict[str, Any] = {}
         body = Body(self, scope, self.app.body_limit(scope.path, has_credential(scope.headers)))
         try:
             await body.read_in_time(protocol)
-            loop = asyncio.get_running_loop()
-            answer = await loop.run_in_executor(self.pool, call, self.app, environ_of(scope, body.data))
+            loop, environ = asyncio.get_running_loop(), environ_of(scope, body.data)
+            answer = await loop.run_in_executor(self.pool, call, self.app, environ)
         except Refusal as error:
             answer = self.refused(scope, error)
         except ProtocolClosed:
@@ -69,7 +78,10 @@ class Gate:
             return
         finally:
             self.in_memory -= body.size
-        protocol.response_bytes(*answer)
+        if LISTENING in environ:
+            await self.hub.serve(environ[LISTENING], scope, protocol, answer[:2])
+        else:
+            protocol.response_bytes(*answer)
 
     def refused(self, scope: Any, error: Refusal) -> Answer:
         """The answer to a request whose body is not taken, after its line in the log."""
@@ -79,10 +91,10 @@ class Gate:
 
     async def sweep_daily(self) -> None:
         """Throw away at the start and then once a day what nobody needs any more."""
-        loop = asyncio.get_running_loop()
+        loop, kept = asyncio.get_running_loop(), (self.app.files, self.app.settings.events_kept)
         while True:
             try:
-                await loop.run_in_executor(self.pool, housekeeping.sweep, self.app.files)
+                await loop.run_in_executor(self.pool, housekeeping.sweep, *kept)
             except Exception:
                 log.exception("the daily sweep failed")
             await asyncio.sleep(DAY)

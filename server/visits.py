@@ -5,10 +5,11 @@ import datetime
 import errno
 import json
 import logging
+import re
 import secrets
 import urllib.parse
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -47,6 +48,7 @@ SESSION_TOUCH = datetime.timedelta(hours=1)
 SEEN_TOUCH = datetime.timedelta(seconds=30)
 FORM_TYPES = ("", "application/x-www-form-urlencoded", "multipart/form-data", "text/plain")
 OWN_SITE = ("same-origin", "none")
+EVENT_ID = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,23 @@ class Script:
     """A trusted script of the game server's, by the *label* of its key; it acts for every player."""
 
     label: str
+
+
+@dataclass(frozen=True)
+class Right:
+    """By what a user listens: the digest of an access token, or else his password in its stored form."""
+
+    user_id: int
+    token: str
+    password: str | None
+
+
+@dataclass(frozen=True)
+class Listening:
+    """A wish to be told what happens; *seen* is the event up to which all is known, if any is."""
+
+    right: Right
+    seen: int | None
 
 
 class Visit:
@@ -176,11 +195,29 @@ class Visit:
             return self.by_session(self.session_cookie)
         return None, False
 
+    def listening(self) -> Listening:
+        """Who listens, and what he knows; without the session cookie, which any page's script could use.
+
+        What a script cannot put into the head of an ``EventSource`` may stand in the address.
+        """
+        args, headers = self.request.args, self.request.headers
+        header = headers.get("Authorization", "") or headers.get("X-API-Key", "")
+        secret = secret_of(header) if header else args.get("access_token", "")
+        user = self.by_header(header) if header else by_token(secret)
+        if not isinstance(user, User):
+            raise NotAuthenticated()
+        self.identity = user
+        self.see(user)
+        token = digest_of(secret) if by_token(secret) else ""
+        seen = headers.get("Last-Event-ID", "") or args.get("lastEventId", "")
+        known = int(seen) if EVENT_ID.fullmatch(seen) else None
+        return Listening(Right(user.id, token, None if token else user.password), known)
+
     def by_header(self, header: str) -> User | Script | None:
         scheme, _, rest = header.strip().partition(" ")
         if scheme.lower() == "basic" and rest:
             return self.by_basic(rest.strip())
-        self.secret = rest.strip() if scheme.lower() == "bearer" else header.strip()
+        self.secret = secret_of(header)
         return by_token(self.secret) or by_key(self.secret)
 
     def by_basic(self, encoded: str) -> User | Script | None:
@@ -290,6 +327,16 @@ def storage() -> Iterator[None]:
 def new_id() -> str:
     """By what a request is known in the log."""
     return secrets.token_hex(4)
+
+
+def secret_of(header: str) -> str:
+    """What is secret in a header that says who makes the request."""
+    scheme, _, rest = header.strip().partition(" ")
+    if scheme.lower() == "basic" and rest:
+        with suppress(ValueError):
+            return base64.b64decode(rest.strip(), validate=True).decode().partition(":")[2]
+        return ""
+    return rest.strip() if scheme.lower() == "bearer" else header.strip()
 
 
 def by_token(token: str) -> User | None:

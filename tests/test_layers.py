@@ -36,6 +36,7 @@ MAY_IMPORT = {
         "server.passwords",
         "server.wire",
     },
+    "server.listeners": {"models", "server.faces", "server.visits"},
     "server.faces": {
         "models",
         "server.actions",

@@ -19,7 +19,7 @@ from models import (
 
 from ..config import Settings
 from ..errors import BadInput, NotAllowed, NotFound
-from . import parties
+from . import events, parties
 from .parties import Party
 
 KINDS = ("phone", "video")
@@ -62,6 +62,7 @@ def ring(settings: Settings, caller: Party, callee: Party, kind: str) -> Call:
     """A call that holds the lines of both; in one order, so that two calls never wait for each other."""
     call = keep(settings, caller, callee, kind, "")
     Line.insert_many([{"key": key, "call": call} for key in sorted([caller.key, callee.key])]).execute()
+    events.calls([call])
     return call
 
 
@@ -96,6 +97,7 @@ def accept(line: Party) -> None:
     call = ringing_at(line)
     if not Call.update(answered_at=now()).where(Call.id == call.id, RINGS).execute():
         raise NotFound("No call rings there.")
+    events.calls([call])
 
 
 def reject(line: Party) -> None:
@@ -142,15 +144,20 @@ def end_calls(call_ids: list[int], outcome: str, still: Any) -> int:
 
 def settle() -> None:
     """Let the calls that nobody has answered in time be over."""
-    lapsed = Line.select(Line.call).join(Call).where(Call.rings_until <= now())
-    free(Call.update(ended_at=Call.rings_until, outcome=MISSED).where(Call.id.in_(lapsed), RINGS))
+    free(Call.update(ended_at=Call.rings_until, outcome=MISSED).where(Call.id.in_(lapsed()), RINGS))
+
+
+def lapsed() -> Any:
+    """The lines of calls that nobody has answered in time and that are not over yet."""
+    return Line.select(Line.call).join(Call).where(Call.answered_at.is_null(), Call.rings_until <= now())
 
 
 def free(ending: Any) -> int:
     """Carry out what ends calls, and free the lines of those that it has ended; how many there were."""
-    ended = [call.id for call in ending.returning(Call.id).execute()]
+    ended = list(ending.returning(Call.id, Call.caller, Call.callee).execute())
     if ended:
-        Line.delete().where(Line.call.in_(ended)).execute()
+        Line.delete().where(Line.call.in_([call.id for call in ended])).execute()
+        events.calls(ended)
     return len(ended)
 
 

@@ -4,15 +4,21 @@ import datetime
 
 from models import Attachment, Session, UploadGroup, now, stored_files, transact
 
+from ..config import Settings
 from ..files import Files
-from . import calls, limits
+from . import calls, events, limits
 
 WAITING_LIFE = datetime.timedelta(days=1)
 
 
-def sweep(files: Files) -> None:
-    """Erase uploads that were not sent within a day, their groups, old sessions, and spent limits."""
+def sweep(files: Files, events_kept: float = Settings.events_kept) -> None:
+    """Erase uploads that were not sent within a day, their groups, old sessions, spent limits, old events.
+
+    :param events_kept: how long an event is kept, in seconds
+    """
     orphans = transact(forget, writes=True)
+    while transact(lambda: events.forget_some(datetime.timedelta(seconds=events_kept)), writes=True):
+        pass
     files.erase(name for each in orphans for name in each.stored)
     files.erase(unknown(files))
 

@@ -1,6 +1,7 @@
 """Saying things in conversations, and keeping track of what has been read."""
 
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from peewee import Case, fn
 
@@ -26,7 +27,7 @@ from models import (
 from .. import text
 from ..config import Settings
 from ..errors import BadInput, Conflict, NotAllowed
-from . import access, chats, limits, parties
+from . import access, chats, events, limits, parties
 from .contacts import is_web_address
 
 LONGEST_URL = 2048
@@ -132,6 +133,7 @@ def append(
     Participant.update(last_seq=seq, newest_id=message.id, status=back).where(
         Participant.conversation == conversation, Participant.status.in_([*THERE, ASKED])
     ).execute()
+    events.message(message)
     return message
 
 
@@ -176,6 +178,7 @@ def read_up_to(user: User, conversation_id: int, seq: int) -> None:
         participant.own_unread = count_own_after(participant, seq) if participant.own_unread else 0
         participant.read_seq, participant.read_at = seq, now()
         participant.save()
+        events.read(user, conversation_id)
 
 
 def count_own_after(participant: Participant, seq: int) -> int:
@@ -192,17 +195,18 @@ def count_own_after(participant: Participant, seq: int) -> int:
 
 
 def mark_read(participants: list[Participant]) -> None:
-    Participant.update(read_seq=Participant.last_seq, own_unread=0, read_at=now()).where(
-        Participant.id.in_([participant.id for participant in participants])
-    ).execute()
+    move_to_end(Participant.id.in_([participant.id for participant in participants]))
 
 
 def mark_all_read(user: User) -> None:
-    Participant.update(read_seq=Participant.last_seq, own_unread=0, read_at=now()).where(
-        Participant.user == user,
-        Participant.status == ACTIVE,
-        Participant.read_seq < Participant.last_seq,
-    ).execute()
+    move_to_end((Participant.user == user) & (Participant.status == ACTIVE))
+
+
+def move_to_end(which: Any) -> None:
+    """Move the read marks of the places that fit *which* to the newest message."""
+    behind = which & (Participant.read_seq < Participant.last_seq)
+    events.reads(behind)
+    Participant.update(read_seq=Participant.last_seq, own_unread=0, read_at=now()).where(behind).execute()
 
 
 def mark_unread(participants: list[Participant]) -> None:
@@ -210,6 +214,6 @@ def mark_unread(participants: list[Participant]) -> None:
     own = Message.select(fn.COUNT(Message.id)).where(
         Message.conversation == Participant.conversation, Message.author == Participant.user
     )
-    Participant.update(read_seq=0, own_unread=own, read_at=None).where(
-        Participant.id.in_([participant.id for participant in participants])
-    ).execute()
+    which = Participant.id.in_([participant.id for participant in participants])
+    events.reads(which & (Participant.read_seq > 0))
+    Participant.update(read_seq=0, own_unread=own, read_at=None).where(which).execute()

@@ -1,6 +1,7 @@
 """What every door shows alike: what a conversation is called, what a message says, where pictures are."""
 
 import urllib.parse
+from collections.abc import Callable
 from typing import Any
 
 from models import User, is_direct
@@ -34,8 +35,8 @@ def icon_url(visit: Visit, user_id: int, avatar: str) -> str:
     return visit.address_of(f"/mobiquo/avatar.php?{query}")
 
 
-def file_urls(visit: Visit, attachment: Any) -> tuple[str, str]:
+def file_urls(address_of: Callable[[str], str], attachment: Any) -> tuple[str, str]:
     """Where an attachment is, and its thumbnail; the latter empty where there is none."""
     base, name = f"/attachments/{attachment.id}", urllib.parse.quote(attachment.filename, safe="")
-    small = visit.address_of(f"{base}/thumbnail/{name}") if attachment.thumbnail else ""
-    return visit.address_of(f"{base}/{name}"), small
+    small = address_of(f"{base}/thumbnail/{name}") if attachment.thumbnail else ""
+    return address_of(f"{base}/{name}"), small

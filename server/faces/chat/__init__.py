@@ -1,4 +1,4 @@
-"""The chat door: direct chat for websites and apps, over REST and JSON."""
+"""The chat door: direct chat for websites and apps, over REST and JSON, and a stream of what happens."""
 
 from . import account, chats, messages, totals
 from .described import OTHERS, SECURITY, TITLE

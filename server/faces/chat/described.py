@@ -18,13 +18,23 @@ SECURITY: dict[str, dict[str, Any]] = {
 EVENTS: dict[str, Any] = {
     "operationId": "getEvents",
     "summary": "Follow what happens, as it happens",
-    "description": "Follow what happens, as it happens, in server-sent events. The answer has no end.",
+    "description": (
+        "Follow what happens, as it happens, in server-sent events: message, request, accepted, declined, "
+        "read, totals, call, each with an id and JSON. The answer has no end."
+    ),
     "parameters": [
         {
             "name": "Last-Event-ID",
             "in": "header",
             "required": False,
             "description": "the last event that was seen; what came after it is sent first",
+            "schema": {"type": "string"},
+        },
+        {
+            "name": "lastEventId",
+            "in": "query",
+            "required": False,
+            "description": "the same, for clients that cannot send the header",
             "schema": {"type": "string"},
         },
         {

@@ -1,5 +1,6 @@
 """What all calls of the chat door share: the shapes of chats and messages, and pages of them."""
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal, TypedDict
 
 from models import ACTIVE, IGNORING, LEFT, User, attachments_with, people_in
@@ -121,7 +122,7 @@ def chats(visit: Visit, user: User, rows: list[Any]) -> list[Chat]:
     for person_row in people_in(ids):
         if person_row.status not in (LEFT, IGNORING):
             people[person_row.conversation_id].append(person_row)
-    files = attachments(visit, [row.last_id for row in rows if row.last_id])
+    files = attachments(visit.address_of, [row.last_id for row in rows if row.last_id])
     return [chat(visit, user, row, people[row.id], files) for row in rows]
 
 
@@ -172,11 +173,11 @@ def person(visit: Visit, row: Any) -> Person:
     }
 
 
-def attachments(visit: Visit, message_ids: list[int]) -> dict[int, list[Attached]]:
+def attachments(address_of: Callable[[str], str], message_ids: list[int]) -> dict[int, list[Attached]]:
     """What these messages carry, by message."""
     by_message: dict[int, list[Attached]] = {}
     for row in attachments_with(message_ids):
-        url, thumbnail_url = file_urls(visit, row)
+        url, thumbnail_url = file_urls(address_of, row)
         shown: Attached = {
             "id": row.id,
             "filename": row.filename,

@@ -86,5 +86,5 @@ def mark_read(user: User, /, chat_id: Id) -> Done:
 
 
 def shown(visit: Visit, chat_id: int, rows: list[Any]) -> list[ChatMessage]:
-    files = attachments(visit, [row.id for row in rows])
+    files = attachments(visit.address_of, [row.id for row in rows])
     return [message(row, row.id, chat_id, row.author_id, row.sent_at, files) for row in rows]

@@ -99,7 +99,7 @@ class Attached(TypedDict):
 
 
 def attached(visit: Visit, row: Any) -> Attached:
-    url, thumbnail_url = file_urls(visit, row)
+    url, thumbnail_url = file_urls(visit.address_of, row)
     shown: Attached = {
         "attachment_id": row.id,
         "filename": row.filename,

@@ -1,0 +1,235 @@
+"""What listeners are told: the log of events as server-sent events, which the store is asked for in a thread.
+
+Nothing here knows connections. What is told of an event is what the store says of it at that moment.
+"""
+
+import json
+import time
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable
+from typing import Any, NamedTuple
+
+from models import (
+    CALL,
+    MESSAGE,
+    calls_with,
+    enabled_users,
+    events_after,
+    events_replayed,
+    members_of,
+    messages_with,
+    newest_event,
+    standing_tokens,
+    totals_of,
+    transact,
+)
+
+from ...actions import calls
+from ...visits import Right
+from ...wire.types import codec_for
+from .door import ChatMessage, attachments, message
+
+# How many events one look at the log takes, and how many of those he missed a listener is told at once.
+LOOK, PAGE = 500, 50
+SETTLE_SECONDS = 2
+
+
+class Arrival(NamedTuple):
+    """A listener who is not up to date: whose he is, and the id up to which he knows all, if he knows any."""
+
+    user_id: int
+    seen: int | None
+
+
+class Welcome(NamedTuple):
+    """What an arrival is told next, up to which id he then knows all, and whether that is all there is."""
+
+    chunks: list[bytes]
+    seen: int
+    is_current: bool
+
+
+class News(NamedTuple):
+    """What one look at the log has found.
+
+    *position* is the id up to which everybody now knows all, *is_more* says that there is more already.
+    *told* is by user; *welcomes* is by arrival, in their order, or empty where they have to wait.
+    """
+
+    position: int
+    is_more: bool
+    told: dict[int, list[bytes]]
+    welcomes: list[Welcome]
+
+
+class Feed:
+    """The log of events, read on for one process. It is used in one thread at a time."""
+
+    def __init__(self) -> None:
+        self.settle_at = 0.0
+
+    def start(self) -> int:
+        """The position from which to look when nobody has listened so far."""
+        return newest_event()
+
+    def look(self, position: int, listening: Collection[int], arrivals: list[Arrival]) -> News:
+        """What is new behind *position* for the users who are *listening*, and for those who arrive.
+
+        Arrivals come up to the same position as everybody else, and so miss nothing and hear nothing twice.
+        """
+        self.settle()
+        rows = events_after(after=position, limit=LOOK)
+        is_more = len(rows) == LOOK
+        position = rows[-1].id if rows else position
+        his = by_user(rows, set(listening))
+        missed = [] if is_more else [replayed(each, position) for each in arrivals]
+        rendered = render([row for some in [*his.values(), *(m.rows for m in missed)] for row in some])
+        told = with_totals(his, rendered)
+        return News(position, is_more, told, welcomed(arrivals, missed, rendered))
+
+    def settle(self) -> None:
+        """Let calls that nobody answers be over while somebody listens, who else would not hear of it."""
+        if time.monotonic() >= self.settle_at:
+            self.settle_at = time.monotonic() + SETTLE_SECONDS
+            if calls.lapsed().exists():
+                transact(calls.settle, writes=True)
+
+    def standing(self, rights: Collection[Right]) -> set[Right]:
+        """Those of these rights to listen that still stand."""
+        passwords = {row.id: row.password for row in enabled_users(right.user_id for right in rights)}
+        tokens = {row.digest for row in standing_tokens(right.token for right in rights if right.token)}
+        return {
+            right
+            for right in rights
+            if right.user_id in passwords
+            and (right.token in tokens if right.token else right.password == passwords[right.user_id])
+        }
+
+
+class Missed(NamedTuple):
+    rows: list[Any]
+    seen: int
+    is_current: bool
+
+
+def replayed(arrival: Arrival, position: int) -> Missed:
+    """The next of the events that somebody missed; one who knows more than has happened is new here."""
+    seen = position if arrival.seen is None else min(arrival.seen, position)
+    if seen == position:
+        return Missed([], position, True)
+    rows = events_replayed(user=arrival.user_id, after=seen, until=position, limit=PAGE)
+    is_current = len(rows) < PAGE
+    return Missed(rows, position if is_current else rows[-1].id, is_current)
+
+
+def by_user(rows: list[Any], listening: set[int]) -> dict[int, list[Any]]:
+    """The events that concern those who are listening, by user, each in the order in which they happened."""
+    members: dict[int, list[int]] = defaultdict(list)
+    shared = {row.conversation_id for row in rows if row.user_id is None} - {None}
+    for place in members_of(shared) if listening else []:
+        if place.user_id in listening:
+            members[place.conversation_id].append(place.user_id)
+    his: dict[int, list[Any]] = defaultdict(list)
+    for row in rows:
+        concerned = members[row.conversation_id] if row.user_id is None else [row.user_id]
+        for user_id in concerned:
+            if user_id in listening:
+                his[user_id].append(row)
+    return his
+
+
+def with_totals(his: dict[int, list[Any]], rendered: dict[int, bytes]) -> dict[int, list[bytes]]:
+    """What each user is told, followed by his totals where something of it has changed them."""
+    changed = {user_id for user_id, rows in his.items() if any(row.kind != CALL for row in rows)}
+    totals = totals_for(changed)
+    told = {}
+    for user_id, rows in his.items():
+        told[user_id] = [rendered[row.id] for row in rows if row.id in rendered]
+        if user_id in changed:
+            told[user_id].append(block(rows[-1].id, "totals", totals[user_id]))
+    return told
+
+
+def welcomed(arrivals: list[Arrival], missed: list[Missed], rendered: dict[int, bytes]) -> list[Welcome]:
+    """What each arrival is told: what he missed, and after the last of it his totals."""
+    totals = totals_for({a.user_id for a, m in zip(arrivals, missed, strict=False) if m.is_current})
+    welcomes = []
+    for arrival, (rows, seen, is_current) in zip(arrivals, missed, strict=False):
+        chunks = [rendered[row.id] for row in rows if row.id in rendered]
+        if is_current:
+            chunks.append(block(seen, "totals", totals[arrival.user_id]))
+        welcomes.append(Welcome(chunks, seen, is_current))
+    return welcomes
+
+
+def render(rows: Iterable[Any]) -> dict[int, bytes]:
+    """Events as they are sent, by id, each made once; those are left out whose subject is gone."""
+    events = {row.id: row for row in rows}.values()
+    subjects = {
+        (kind, subject_id): told
+        for kind, load in SUBJECTS.items()
+        for subject_id, told in load([event.ref for event in events if event.kind == kind]).items()
+    }
+    return {
+        event.id: block(event.id, event.kind, tell(event, subjects.get((event.kind, event.ref))))
+        for event in events
+        if event.kind not in SUBJECTS or (event.kind, event.ref) in subjects
+    }
+
+
+def messages_told(ids: list[int]) -> dict[int, Any]:
+    """Messages as the chat door shows them, by id; files are named without the server's own address."""
+    rows = messages_with(ids)
+    files = attachments(str, ids)
+    return {
+        row.id: MESSAGE_SHAPE.dump(
+            message(row, row.id, row.conversation_id, row.author_id, row.sent_at, files)
+        )
+        for row in rows
+    }
+
+
+def calls_told(ids: list[int]) -> dict[int, Any]:
+    return {row.id: call_of(row) for row in calls_with(ids)}
+
+
+MESSAGE_SHAPE = codec_for(ChatMessage)
+SUBJECTS: dict[str, Callable[[list[int]], dict[int, Any]]] = {MESSAGE: messages_told, CALL: calls_told}
+
+
+def tell(event: Any, subject: Any) -> dict[str, Any]:
+    """What is told of an event, by its kind."""
+    if event.kind == MESSAGE:
+        return {"chatId": str(event.conversation_id), "message": subject}
+    if event.kind == CALL:
+        return dict(subject)
+    return {"chatId": str(event.conversation_id)}
+
+
+def call_of(row: Any) -> dict[str, Any]:
+    return {
+        "callId": row.key,
+        "state": calls.state_of(row),
+        "fromNumber": row.from_number,
+        "toNumber": row.to_number,
+    }
+
+
+def totals_for(users: set[int]) -> dict[int, dict[str, int]]:
+    """The totals of these users."""
+    found = {row.user_id: (row.requests, row.messages, row.chats) for row in totals_of(users)}
+    totals = {}
+    for user_id in users:
+        requests, unread, chats = found.get(user_id, (0, 0, 0))
+        totals[user_id] = {
+            "totalPendingRequest": requests,
+            "totalPendingRequests": requests,
+            "totalUnreadMessages": unread,
+            "totalUnreadChats": chats,
+        }
+    return totals
+
+
+def block(event_id: int, kind: str, data: dict[str, Any]) -> bytes:
+    """One server-sent event; JSON has no line breaks of its own."""
+    return f"id: {event_id}\nevent: {kind}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n".encode()

@@ -1,0 +1,138 @@
+"""What listeners are told of the log, and what is kept of it."""
+
+import datetime
+import json
+
+import pytest
+from builders import Cast
+
+from models import Conversation, Event, Participant, now
+from server.actions import events, housekeeping, messages
+from server.faces.chat import events as feeds
+from server.faces.chat.events import Arrival, Feed, News, block
+from server.files import Files
+
+
+def kinds(chunks: list[bytes]) -> list[str]:
+    return [chunk.decode().splitlines()[1].removeprefix("event: ") for chunk in chunks]
+
+
+def look(position: int, listening: set[int], *arrivals: Arrival) -> News:
+    return Feed().look(position, listening, list(arrivals))
+
+
+def test_an_event_is_three_lines() -> None:
+    """An event is its id, its kind, and JSON in one line, as it is in any script."""
+    made = block(7, "message", {"text": "Grüße\n😀"})
+    assert made.decode() == 'id: 7\nevent: message\ndata: {"text": "Grüße\\n😀"}\n\n'
+
+
+def test_nothing_new_moves_nothing(cast: Cast) -> None:
+    """A look that finds nothing leaves the position where it is."""
+    assert look(5, {1}) == News(5, False, {}, [])
+
+
+def test_the_position_passes_what_concerns_nobody(cast: Cast) -> None:
+    """What concerns nobody who listens is passed and not looked at again."""
+    cast.ann.starts("Lunch", cast.bob)
+    news = look(0, {cast.dave.user.id})
+    assert (news.position, news.told) == (Feed().start(), {})
+
+
+def test_a_request_concerns_its_receiver(cast: Cast) -> None:
+    """A request, and a decline, is told to the one user whom it names; an acceptance to everyone there."""
+    chat = Conversation.get_by_id(cast.ann.starts("Lunch", cast.bob).id)
+    start = Feed().start()
+    events.request(chat, cast.bob.user)
+    events.declined(chat, cast.bob.user)
+    events.accepted(chat)
+    told = look(start, {cast.ann.user.id, cast.bob.user.id}).told
+    assert kinds(told[cast.ann.user.id]) == ["accepted", "totals"]
+    assert kinds(told[cast.bob.user.id]) == ["request", "declined", "accepted", "totals"]
+
+
+def test_what_is_asked_counts_as_pending(cast: Cast) -> None:
+    """A place that is only asked for counts as a request, and not as unread."""
+    lunch = cast.ann.starts("Lunch", cast.bob)
+    Participant.update(status="asked").where(
+        Participant.user == cast.bob.user, Participant.conversation == lunch.id
+    ).execute()
+    assert feeds.totals_for({cast.bob.user.id})[cast.bob.user.id] == {
+        "totalPendingRequest": 1,
+        "totalPendingRequests": 1,
+        "totalUnreadMessages": 0,
+        "totalUnreadChats": 0,
+    }
+
+
+def test_what_was_missed_comes_in_pages(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who missed much is told it page by page, and with the last page his totals."""
+    monkeypatch.setattr(feeds, "PAGE", 2)
+    lunch = cast.ann.starts("Lunch", cast.bob)
+    for number in range(4):
+        lunch.says(str(number))
+    seen, told, pages = 0, [], 0
+    while True:
+        news = look(Feed().start(), set(), Arrival(cast.bob.user.id, seen))
+        [welcome] = news.welcomes
+        told += kinds(welcome.chunks)
+        seen, pages = welcome.seen, pages + 1
+        if welcome.is_current:
+            break
+    assert (told, pages) == (["message"] * 5 + ["totals"], 3)
+
+
+def test_arrivals_wait_while_there_is_more(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is welcomed before a look has reached the end of the log, so that all stand at one position."""
+    monkeypatch.setattr(feeds, "LOOK", 2)
+    lunch = cast.ann.starts("Lunch", cast.bob)
+    for number in range(3):
+        lunch.says(str(number))
+    news = look(0, set(), Arrival(cast.bob.user.id, None))
+    assert (news.is_more, news.welcomes) == (True, [])
+
+
+def test_an_event_without_its_message_is_left_out(cast: Cast) -> None:
+    """Of a message that is gone nothing is told, and the rest is."""
+    lunch = cast.ann.starts("Lunch", cast.bob)
+    start = Feed().start()
+    Event.create(kind="message", conversation=lunch.id, ref=10**9)
+    lunch.says("there")
+    told = look(start, {cast.bob.user.id}).told[cast.bob.user.id]
+    assert kinds(told) == ["message", "totals"]
+    assert json.loads(told[0].decode().splitlines()[2].removeprefix("data: "))["message"]["text"] == "there"
+
+
+def test_a_message_is_one_event(cast: Cast) -> None:
+    """One message to many is one row of the log."""
+    lunch = cast.ann.starts("Lunch", cast.bob, cast.carol, cast.dave)
+    before = Event.select().count()
+    lunch.says("hi")
+    assert Event.select().count() == before + 1
+
+
+def test_a_mark_that_does_not_move_is_no_event(cast: Cast) -> None:
+    """Marking read what was read already is not kept."""
+    lunch = cast.ann.starts("Lunch", cast.bob)
+    mine = list(Participant.of(cast.bob.user))
+    messages.mark_read(mine)
+    before = Event.select().count()
+    messages.mark_read(mine)
+    messages.mark_all_read(cast.bob.user)
+    messages.read_up_to(cast.bob.user, lunch.id, 1)
+    assert Event.select().count() == before
+
+
+def test_old_events_are_swept(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Events are kept for as long as it is set, and then swept, however many they are."""
+    monkeypatch.setattr(events, "PIECE", 2)
+    lunch = cast.ann.starts("Lunch", cast.bob)
+    for number in range(5):
+        lunch.says(str(number))
+    Event.update(happened_at=now() - datetime.timedelta(seconds=100)).execute()
+    lunch.says("new")
+    files = Files(cast.settings.files_folder)
+    housekeeping.sweep(files, events_kept=200)
+    assert Event.select().count() == 7
+    housekeeping.sweep(files, events_kept=50)
+    assert Event.select().count() == 1
