@@ -36,6 +36,13 @@ MAY_IMPORT = {
         "server.passwords",
         "server.wire",
     },
+    "server.rest": {
+        "server.actions",
+        "server.config",
+        "server.errors",
+        "server.visits",
+        "server.wire",
+    },
     "server.faces": {
         "models",
         "server.actions",
