@@ -19,7 +19,7 @@ QUERIES = {
     "conversation {0}: nobody sees it, and it was not erased": """
         SELECT c.id FROM conversation c WHERE NOT EXISTS (
             SELECT 1 FROM participant p
-            WHERE p.conversation_id = c.id AND p.status IN ('active', 'hidden'))""",
+            WHERE p.conversation_id = c.id AND p.status IN ('active', 'hidden', 'asked'))""",
     "conversation {0}: its starter {1} does not take part in it": """
         SELECT c.id, c.starter_id FROM conversation c WHERE c.starter_id IS NOT NULL AND NOT EXISTS (
             SELECT 1 FROM participant p WHERE p.conversation_id = c.id AND p.user_id = c.starter_id)""",

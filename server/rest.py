@@ -10,8 +10,8 @@ from werkzeug.wrappers import Response
 
 from .actions import limits
 from .config import Settings
-from .errors import BadInput, Broken, Refusal, WrongType
-from .visits import Visit
+from .errors import BadInput, Broken, NotFound, Refusal, Unavailable, WrongType
+from .visits import Visit, storage
 from .wire.coding import inflated
 from .wire.rest import (
     KEY,
@@ -64,9 +64,9 @@ class RestDoor:
 
     def answer(self, visit: Visit) -> Answer:
         verb, path = visit.request.method, plain_path(visit.request.path)
-        if verb == "OPTIONS":
-            return self.preflight(path)
         try:
+            if verb == "OPTIONS":
+                return self.preflight(path)
             route, in_path = self.routes.find("GET" if verb == "HEAD" else verb, path)
             visit.note(route.method.name, "")
             query = visit.request.args.to_dict()
@@ -85,17 +85,23 @@ class RestDoor:
         self, visit: Visit, route: Route, in_path: dict[str, str], query: dict[str, str], sent: dict[str, Any]
     ) -> Answer:
         visit.status = route.statuses[0]
-        visit.repeat = repeat_of(visit, route, sent)
+        visit.repeat = repeat_of(visit, route, in_path, sent)
         answer = call(visit, route, in_path, query, sent)
         return Answer(visit.status, answer.value, answer.headers) if answer.status != visit.status else answer
 
     def preflight(self, path: str) -> Answer:
         verbs = ", ".join(self.routes.verbs(path))
+        if not verbs:
+            raise NotFound("There is nothing at this address.")
         return Answer(204, None, {"Allow": verbs, "Access-Control-Allow-Methods": verbs})
 
     def of_limits(self, visit: Visit) -> Mapping[str, str]:
         """How many messages may still be sent now, and in how many seconds as many as at first."""
-        standing = limits.standing(self.settings, visit.user_or_none)
+        try:
+            with storage():
+                standing = limits.standing(self.settings, visit.user_or_none)
+        except Unavailable:
+            return {}
         return dict(zip(RATES, map(str, standing), strict=True)) if standing else {}
 
     def of_origin(self, visit: Visit) -> Mapping[str, str]:
@@ -130,7 +136,9 @@ def body_of(visit: Visit) -> dict[str, Any]:
     return read_json(inflated(body, encoding, visit.settings.max_request))
 
 
-def repeat_of(visit: Visit, route: Route, sent: dict[str, Any]) -> tuple[str, str] | None:
+def repeat_of(
+    visit: Visit, route: Route, in_path: dict[str, str], sent: dict[str, Any]
+) -> tuple[str, str] | None:
     """The key of a request that may come again, with the digest of what it asks; None without a key."""
     given = visit.request.headers.get(KEY, "")
     own = str(sent.get(route.once) or "") if route.once else ""
@@ -138,7 +146,7 @@ def repeat_of(visit: Visit, route: Route, sent: dict[str, Any]) -> tuple[str, st
         return None
     if len(given) > LONGEST_KEY or len(own) > LONGEST_KEY:
         raise BadInput(f"A key has at most {LONGEST_KEY} characters.", "BAD_KEY")
-    path = plain_path(visit.request.path).encode()
+    place = json.dumps([route.method.name, in_path]).encode()
     asked = json.dumps(sent, sort_keys=True).encode()
     name = f"header {given}" if given else f"body {own}"
-    return digest(name.encode(errors="surrogatepass"), b"" if given else path), digest(path, asked)
+    return digest(name.encode(errors="surrogatepass"), b"" if given else place), digest(place, asked)

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass, field
 
-FORUM, ROOM, TEXTS = "forum", "darkchat", "messages"
-ACTIVE, HIDDEN, LEFT = "active", "hidden", "left"
+FORUM, ROOM, TEXTS, CHAT = "forum", "darkchat", "messages", "chat"
+BETWEEN_TWO = [TEXTS, CHAT]
+ACTIVE, HIDDEN, LEFT, ASKED = "active", "hidden", "left", "asked"
+OPEN, PENDING, DECLINED = "active", "pending", "declined"
 SAID, JOINED, GONE, REMOVED = "text", "joined", "left", "removed"
 
 
@@ -19,7 +21,11 @@ class Said:
 
 @dataclass
 class Modelled:
-    """A conversation; those in *status* stand in the order in which they came."""
+    """A conversation; those in *status* stand in the order in which they came.
+
+    *state*: a chat is pending at first, and perhaps declined; who was asked for it is not inside before
+    it is open.
+    """
 
     id: int
     starter: str
@@ -28,6 +34,7 @@ class Modelled:
     code: str = ""
     peer: str = ""
     born: int = 0
+    state: str = OPEN
     said: list[Said] = field(default_factory=list)
     status: dict[str, str] = field(default_factory=dict)
     unread: dict[str, set[int]] = field(default_factory=dict)
@@ -39,8 +46,32 @@ class Modelled:
 
     @property
     def inside(self) -> list[str]:
-        """Those who have not left, the one who is there longest first."""
+        """Those who are in it and have not left, the one who is there longest first."""
+        return [each for each, status in self.status.items() if status in (ACTIVE, HIDDEN)]
+
+    @property
+    def asked(self) -> list[str]:
+        return [each for each, status in self.status.items() if status == ASKED]
+
+    @property
+    def staying(self) -> list[str]:
+        """Those who have not left, inside or not."""
         return [each for each, status in self.status.items() if status != LEFT]
+
+    def shows_itself(self, who: str) -> bool:
+        """Whether the chat door opens it for somebody: he sees it, or is asked for it."""
+        return self.status.get(who) in (ACTIVE, ASKED)
+
+    def takes(self, who: str) -> bool:
+        """Whether somebody who is there may speak: one thing while it is pending, if he has asked for it."""
+        is_waiting = self.state != OPEN and self.starter == who
+        return not is_waiting or (self.state == PENDING and who not in [each.author for each in self.said])
+
+    def open(self) -> None:
+        """From now on those who were asked are in it."""
+        self.state = OPEN
+        for each in self.asked:
+            self.status[each] = ACTIVE
 
     @property
     def ids(self) -> list[int]:
@@ -54,6 +85,7 @@ class Modelled:
         self.said.append(message)
         for each in self.inside:
             self.status[each] = ACTIVE
+        for each in self.staying:
             if each != message.author:
                 self.unread[each].add(message.id)
             elif message.kind == SAID:

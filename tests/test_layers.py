@@ -37,6 +37,13 @@ MAY_IMPORT = {
         "server.wire",
     },
     "server.listeners": {"models", "server.faces", "server.visits"},
+    "server.rest": {
+        "server.actions",
+        "server.config",
+        "server.errors",
+        "server.visits",
+        "server.wire",
+    },
     "server.faces": {
         "models",
         "server.actions",

@@ -1,27 +1,47 @@
 """Direct chats between two: accepted, declined, and talked in."""
 
-from models import ACTIVE, ASKED, CHAT, DECLINED, OPEN, Conversation, Message, Participant, User
+from models import (
+    ACTIVE,
+    ASKED,
+    CHAT,
+    DECLINED,
+    LEFT,
+    OPEN,
+    Conversation,
+    Message,
+    Participant,
+    User,
+    newest_id,
+)
 
 from ..config import Settings
 from ..errors import Conflict, NotAllowed
 from . import events
 
+NOT_TAKEN = "This user does not take messages."
 
-def check_wanted(user: User, other: User) -> None:
+
+def check_hears(user: User, other: User) -> None:
     """Refuse, without a word of the reason, what *other* does not want to hear."""
-    ignoring = User.ignoring(user).where(User.id == other.id).exists()
-    if ignoring or other.disabled_at or not other.takes_messages:
-        raise NotAllowed("This user does not take messages.", "CANNOT_MESSAGE")
+    if other.disabled_at or User.ignoring(user).where(User.id == other.id).exists():
+        raise NotAllowed(NOT_TAKEN, "CANNOT_MESSAGE")
+
+
+def check_takes(user: User, other: User) -> None:
+    """The same where *user* begins; some take nothing from people whom they do not know."""
+    check_hears(user, other)
+    if not other.takes_messages:
+        raise NotAllowed(NOT_TAKEN, "CANNOT_MESSAGE")
 
 
 def activate(chat: Conversation) -> None:
-    """Let a chat that was asked for be one that both see."""
+    """Let a chat that was asked for be one that both see, also who asked and left it after a no."""
     if chat.status == OPEN:
         return
     chat.status = OPEN
     Conversation.update(status=OPEN).where(Conversation.id == chat.id).execute()
-    Participant.update(status=ACTIVE).where(
-        Participant.conversation == chat, Participant.status == ASKED
+    Participant.update(status=ACTIVE, last_seq=chat.last_seq, newest_id=newest_id(chat)).where(
+        Participant.conversation == chat, Participant.status.in_([ASKED, LEFT])
     ).execute()
     events.accepted(chat)
 
@@ -50,12 +70,13 @@ def decline(user: User, chat: Conversation) -> None:
 
 def check_say(settings: Settings, author: User, chat: Conversation) -> None:
     """Let *author* say something: what the one who was asked says accepts, and the other has to wait."""
-    if chat.status != OPEN and chat.starter_id == author.id:
-        sent = Message.select().where(Message.conversation == chat, Message.author == author).count()
-        if chat.status == DECLINED or sent >= settings.pending_messages:
-            raise NotAllowed("This chat has not been accepted yet.", "REQUEST_PENDING")
-        return
+    is_waiting = chat.status != OPEN and chat.starter_id == author.id
     others = User.select().join(Participant, on=(Participant.user == User.id))
     for other in others.where(Participant.conversation == chat, User.id != author.id):
-        check_wanted(author, other)
-    activate(chat)
+        (check_takes if is_waiting else check_hears)(author, other)
+    if not is_waiting:
+        activate(chat)
+        return
+    sent = Message.select().where(Message.conversation == chat, Message.author == author).count()
+    if chat.status == DECLINED or sent >= settings.pending_messages:
+        raise NotAllowed("This chat has not been accepted yet.", "REQUEST_PENDING")

@@ -1,5 +1,6 @@
 """Phone books: who is in them, and whose calls and texts are not wanted."""
 
+import unicodedata
 import urllib.parse
 
 from peewee import IntegrityError
@@ -54,7 +55,8 @@ def is_web_address(text: str) -> bool:
         parts = urllib.parse.urlsplit(text)
     except ValueError:
         return False
-    return parts.scheme in ("http", "https") and bool(parts.netloc) and not any(map(str.isspace, text))
+    shows = not any(c.isspace() or unicodedata.category(c).startswith("C") for c in text)
+    return parts.scheme in ("http", "https") and bool(parts.netloc) and shows
 
 
 def save(contact: Contact) -> None:

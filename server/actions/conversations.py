@@ -4,6 +4,7 @@ from models import (
     ACTIVE,
     CLOSED,
     DARKCHAT,
+    DECLINED,
     FORUM,
     GONE,
     HIDDEN,
@@ -165,6 +166,9 @@ def leave(files: Files, participant: Participant, kind: str = GONE) -> None:
         Participant.conversation == conversation, Participant.status.in_(THERE)
     )
     longest_there = remaining.order_by(Participant.id).first()
+    if conversation.status == DECLINED:
+        # It is kept so that he who has declined is not asked again.
+        return
     if longest_there is None:
         erase(files, conversation.id)
     elif conversation.app == DARKCHAT:

@@ -1,6 +1,6 @@
 """Asking somebody for a direct chat, and taking that back."""
 
-from models import ASKED, CHAT, PENDING, Conversation, Participant, User
+from models import ACTIVE, ASKED, CHAT, HIDDEN, PENDING, Conversation, Participant, User
 
 from ..config import Settings
 from ..errors import BadInput, Conflict, NotAllowed
@@ -16,13 +16,16 @@ def request(settings: Settings, user: User, other: User) -> tuple[Conversation, 
     pair = f"{CHAT} {first} and {second}"
     known = Conversation.get_or_none(Conversation.pair == pair)
     if known is None:
-        chats.check_wanted(user, other)
+        chats.check_takes(user, other)
         limits.conversation(settings, user)
         known, is_made = begin(user, other, pair)
         if is_made:
             return known, True
     if known.starter_id != user.id:
         chats.activate(known)
+    Participant.update(status=ACTIVE).where(
+        Participant.conversation == known, Participant.user == user, Participant.status == HIDDEN
+    ).execute()
     return known, False
 
 

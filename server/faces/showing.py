@@ -18,9 +18,14 @@ def title_of(user: User, conversation: Any, people: list[Any]) -> str:
 
 def whole(row: Any) -> str:
     """What a message says, with the addresses that came with it, in the markup of the forum."""
-    picture = f"[img]{row.image_url}[/img]" if row.image_url else ""
-    link = f"[url]{row.link_url}[/url]" if row.link_url else ""
+    picture = f"[img]{without_brackets(row.image_url)}[/img]" if row.image_url else ""
+    link = f"[url]{without_brackets(row.link_url)}[/url]" if row.link_url else ""
     return "\n".join(filter(None, [row.body, picture, link]))
+
+
+def without_brackets(url: str) -> str:
+    """The same address, which cannot end the markup that it stands in."""
+    return url.replace("[", "%5B").replace("]", "%5D")
 
 
 def icon_url(visit: Visit, user_id: int, avatar: str) -> str:

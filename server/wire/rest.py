@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, NotRequired, TypedDict
 from urllib.parse import urlencode
 
-from ..errors import BadInput, BadParams, NotFound, Refusal, WrongVerb
+from ..errors import BadInput, BadParams, NotAuthenticated, NotFound, Refusal, WrongVerb
 from .declare import Giver, Method, Param
 from .types import Page, Paged
 
@@ -174,6 +174,8 @@ def problem(error: Refusal) -> Answer:
         value["field"] = error.param
     wait = getattr(error, "wait", None)
     headers = {"Retry-After": str(wait)} if wait else {}
+    if isinstance(error, NotAuthenticated):
+        headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, WrongVerb):
         headers["Allow"] = ", ".join(error.verbs)
     return Answer(error.code, value, headers, "application/problem+json")

@@ -15,7 +15,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from inbox_model import HIDDEN, LEFT, TEXTS, Modelled, Said
+from inbox_model import BETWEEN_TWO, DECLINED, HIDDEN, LEFT, Modelled, Said
 
 from models import check
 
@@ -105,7 +105,9 @@ class Conversations(RuleBasedStateMachine):
         who, conversation = self.pick(which)
         words = self.words()
         answer = self.member[who].rpc.reply_conversation(str(conversation.id), words.encode())
-        self.hear(conversation, Said(int(answer["msg_id"]), who, words))
+        assert answer["result"] is conversation.takes(who)
+        if answer["result"]:
+            self.hear(conversation, Said(int(answer["msg_id"]), who, words))
 
     @any_seen
     @rule(invited=several, which=whichever)
@@ -115,7 +117,7 @@ class Conversations(RuleBasedStateMachine):
         named = [self.member[each].name for each in invited]
         answer = self.member[who].rpc.invite_participant(named, str(conversation.id))
         left = any(conversation.status.get(each) == LEFT for each in invited)
-        allowed = conversation.starter == who and conversation.app != TEXTS and not left
+        allowed = conversation.starter == who and conversation.app not in BETWEEN_TWO and not left
         assert answer["result"] is allowed
         if allowed:
             self.welcome(conversation, invited)
@@ -168,10 +170,11 @@ class Conversations(RuleBasedStateMachine):
     @rule(which=whichever)
     def leave(self, which: int) -> None:
         """Leaving is for those who have hidden the conversation too."""
-        there = [(who, each) for each in self.known for who in each.inside]
-        who, conversation = there[which % len(there)]
-        assert self.member[who].rpc.delete_conversation(str(conversation.id), 2)["result"]
-        self.depart(conversation, who)
+        there = [(who, each) for each in self.known if each.state != DECLINED for who in each.inside]
+        if there:
+            who, conversation = there[which % len(there)]
+            assert self.member[who].rpc.delete_conversation(str(conversation.id), 2)["result"]
+            self.depart(conversation, who)
 
     @invariant()
     def counts_agree(self) -> None:

@@ -1,7 +1,8 @@
 """Whichever door three players and a game server's script use, it is one inbox: that of a plain model."""
 
 import re
-from itertools import cycle
+from contextlib import ExitStack
+from itertools import cycle, product
 from typing import Any
 from xmlrpc.client import MultiCall
 
@@ -9,10 +10,28 @@ from conftest import Live, Player
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule, run_state_machine_as_test
-from inbox_model import GONE, JOINED, REMOVED, ROOM, TEXTS, Modelled, Said
+from inbox_model import (
+    ACTIVE,
+    ASKED,
+    BETWEEN_TWO,
+    CHAT,
+    DECLINED,
+    GONE,
+    HIDDEN,
+    JOINED,
+    LEFT,
+    OPEN,
+    PENDING,
+    REMOVED,
+    ROOM,
+    TEXTS,
+    Modelled,
+    Said,
+)
 from property.test_conversations import PEOPLE, Conversations, any_known, any_seen, people, places, whichever
+from rest_client import Chatter
 
-EXAMPLES, STEPS = 12, 20
+EXAMPLES, STEPS = 12, 22
 LONGEST_ROOM_NAME = 64
 MADE_CODE = re.compile("[2-9A-HJ-NP-Z]{6}")
 NOTES = {
@@ -24,10 +43,13 @@ NOTES = {
 names = st.sampled_from(["Lobby", "Den", "n" * LONGEST_ROOM_NAME, "n" * (LONGEST_ROOM_NAME + 1), " "])
 endings = st.sampled_from(["a", "A", "b", "", "-", "x" * 16])
 senders = st.sampled_from([*PEOPLE, "", "system", "Taxi"])
+REQUESTS = {"pending": PENDING, "rejected": DECLINED}
+DIRECTIONS = {"sent": ACTIVE, "received": ASKED}
+MOST = 100
 
 
 class OneInbox(Conversations):
-    """The three are players too: a script drives their darkchat and their text messages."""
+    """The three are players too, with a script that drives their phones, and each is at the chat door."""
 
     member: dict[str, Player]
 
@@ -35,6 +57,9 @@ class OneInbox(Conversations):
         super().__init__(live)
         self.script = script
         self.ways = cycle(["Src", "Number"])
+        self.lists = cycle(product(PEOPLE, REQUESTS, DIRECTIONS))
+        self.chatter: dict[str, Chatter] = {}
+        self.connections = ExitStack()
 
     @initialize()
     def meet(self) -> None:
@@ -42,9 +67,19 @@ class OneInbox(Conversations):
         self.create("ann", "Lobby", "a")
         self.join_by_code("bob", 0, lower=True)
         self.text("ann", "bob")
+        self.ask("ann", "bob")
+        self.say("bob", len(self.known) - 1)
+        self.ask("carol", "ann")
 
     def newcomer(self, name: str) -> Player:
-        return self.live.player(name)
+        player = self.live.player(name)
+        self.chatter[name] = Chatter(self.live.address, player.token, player.id, player.name)
+        self.connections.enter_context(self.chatter[name].kept_alive())
+        return player
+
+    def teardown(self) -> None:
+        self.connections.close()
+        super().teardown()
 
     def call(self, stem: str, who: str, *arguments: Any) -> Any:
         """Call an export, by the player's source and by his number in turn."""
@@ -212,10 +247,159 @@ class OneInbox(Conversations):
         who, conversation = self.pick(which)
         answer = self.member[who].rpc.edit_conversation(str(conversation.id), name.encode())
         fits = is_room_name(name) if conversation.app == ROOM else bool(name.strip())
-        allowed = fits and conversation.starter == who and conversation.app != TEXTS
+        allowed = fits and conversation.starter == who and conversation.app not in BETWEEN_TWO
         assert answer["result"] is allowed
         if allowed:
             conversation.name = name
+
+    @rule(who=people, whom=people)
+    def ask(self, who: str, whom: str) -> None:
+        """A request makes a pending chat once; by the one who was asked himself it opens that chat."""
+        known = next((each for each in self.chats if set(each.staying) == {who, whom}), None)
+        if known is not None and known.status[who] == HIDDEN:
+            return
+        answer = self.chatter[who].post("/chat", {"userId": self.chatter[whom].id})
+        assert answer.status == (400 if who == whom else 200 if known else 201)
+        if who != whom:
+            chat = known or self.asked(who, whom, int(answer.json["id"]))
+            if chat.starter != who:
+                chat.open()
+            assert chat_facts(answer.json) == self.modelled_chat(chat, who)
+
+    def asked(self, who: str, whom: str, made: int) -> Modelled:
+        assert made not in [each.id for each in self.known]
+        chat = Modelled(made, who, CHAT, born=self.newest(), state=PENDING)
+        for each in (who, whom):
+            chat.join(each)
+        chat.status[whom] = ASKED
+        self.known.append(chat)
+        return chat
+
+    @property
+    def chats(self) -> list[Modelled]:
+        return [each for each in self.known if each.app == CHAT]
+
+    def any_chat(self, which: int) -> Modelled:
+        """Any conversation, most often a chat, whoever is in it."""
+        among = [*self.chats, *self.chats, *self.known]
+        return among[which % len(among)]
+
+    @any_known
+    @rule(who=people, which=whichever, yes=st.booleans())
+    def answer(self, who: str, which: int, yes: bool) -> None:
+        """Who was asked for a chat says yes, also after a no, or no, and not after a yes."""
+        chat = self.any_chat(which)
+        status = self.how_answered(chat, who, yes)
+        answer = self.chatter[who].post(f"/chat/{chat.id}/{'accept' if yes else 'decline'}")
+        assert answer.status == status
+        if status == 200 and yes:
+            chat.open()
+        elif status == 200:
+            chat.state = DECLINED
+        if status == 200:
+            assert chat_facts(answer.json) == self.modelled_chat(chat, who)
+
+    def how_answered(self, chat: Modelled, who: str, yes: bool) -> int:
+        if not chat.shows_itself(who):
+            return 404
+        if chat.app != CHAT or chat.starter == who:
+            return 403
+        return 409 if chat.state == OPEN and not yes else 200
+
+    @any_known
+    @rule(who=people, which=whichever)
+    def withdraw(self, who: str, which: int) -> None:
+        """Who has asked for a chat takes that back while it is pending, and nothing is left of it."""
+        chat = self.any_chat(which)
+        answer = self.chatter[who].delete(f"/chat/{chat.id}")
+        is_own = chat.app == CHAT and chat.starter == who
+        if not chat.shows_itself(who):
+            assert answer.status == 404
+        else:
+            assert answer.status == (403 if not is_own else 204 if chat.state == PENDING else 409)
+        if answer.status == 204:
+            self.known.remove(chat)
+
+    @any_known
+    @rule(who=people, which=whichever)
+    def say(self, who: str, which: int) -> None:
+        """Something is said in a conversation of any app; who was asked for a chat accepts by that."""
+        chat, words = self.any_chat(which), self.words()
+        answer = self.chatter[who].post(f"/chat/{chat.id}/messages", {"text": words})
+        if not chat.shows_itself(who):
+            assert answer.status == 404
+        else:
+            assert answer.status == (201 if chat.takes(who) else 403)
+        if answer.status == 201:
+            if chat.status[who] == ASKED:
+                chat.open()
+            message = Said(int(answer.json["id"]), who, words)
+            self.hear(chat, message)
+            assert line_facts(answer.json) == self.modelled_line(message)
+
+    @any_known
+    @rule(who=people, which=whichever)
+    def mark_read_in_chat(self, who: str, which: int) -> None:
+        chat = self.any_chat(which)
+        answer = self.chatter[who].post(f"/chat/{chat.id}/read")
+        assert answer.status == (200 if chat.shows_itself(who) else 404)
+        if answer.status == 200:
+            chat.unread[who].clear()
+
+    @any_known
+    @rule(who=people, which=whichever, order=st.sampled_from(["asc", "desc"]), skip=places, limit=places)
+    def look_at_the_chat(self, who: str, which: int, order: str, skip: int, limit: int) -> None:
+        """Looking at a chat marks nothing as read, and shows nothing to those who are not in it."""
+        chat = self.any_chat(which)
+        answer = self.chatter[who].get(f"/chat/{chat.id}/messages", order=order, skip=skip, limit=limit)
+        assert answer.status == (200 if chat.shows_itself(who) else 404)
+        if answer.status == 200:
+            ordered = chat.said if order == "asc" else chat.said[::-1]
+            wanted = [self.modelled_line(each) for each in ordered[skip : skip + limit]]
+            assert [line_facts(each) for each in answer.json] == wanted
+
+    @invariant()
+    def chats_agree(self) -> None:
+        """The chat door lists what the forum lists, without what is pending, and counts the same."""
+        for who, client in self.chatter.items():
+            seen = self.seen_by(who)
+            talks = [each for each in seen if each.state == OPEN]
+            shown = client.get("/chat", limit=MOST).json
+            assert [chat_facts(each) for each in shown] == [self.modelled_chat(each, who) for each in talks]
+            for item, each in zip(shown, talks, strict=True):
+                assert LEFT in each.status.values() or item["name"] == self.title(each, who)
+            unread = [len(each.unread[who]) for each in seen if each.unread[who]]
+            totals = client.totals()
+            assert (totals["totalUnreadMessages"], totals["totalUnreadChats"]) == (sum(unread), len(unread))
+            received = [each for each in self.chats if who in each.asked and each.state == PENDING]
+            assert totals["totalPendingRequest"] == totals["totalPendingRequests"] == len(received)
+
+    @invariant()
+    def requests_agree(self) -> None:
+        """What is pending and what was declined is listed by its direction, the newest first."""
+        who, path, direction = next(self.lists)
+        wanted = [
+            each
+            for each in sorted(self.chats, key=lambda each: each.id, reverse=True)
+            if each.state == REQUESTS[path] and each.status.get(who) == DIRECTIONS[direction]
+        ]
+        listed = self.chatter[who].get(f"/chat/{path}", direction=direction, limit=MOST).json
+        assert {each["direction"] for each in listed} <= {direction}
+        assert [chat_facts(each) for each in listed] == [self.modelled_chat(each, who) for each in wanted]
+
+    def modelled_chat(self, chat: Modelled, who: str) -> tuple[Any, ...]:
+        return (
+            chat.id,
+            chat.app,
+            chat.state,
+            {self.chatter[each].id for each in chat.staying},
+            self.modelled_line(chat.said[-1]) if chat.said else None,
+            len(chat.unread[who]) if chat.status[who] == ACTIVE else 0,
+        )
+
+    def modelled_line(self, message: Said) -> tuple[Any, ...]:
+        author = self.chatter[message.author].id if message.author else None
+        return (message.id, author, message.text)
 
     @invariant()
     def rooms_agree(self) -> None:
@@ -231,7 +415,7 @@ class OneInbox(Conversations):
 
     @invariant()
     def messages_agree(self) -> None:
-        """Both doors give the same messages to one who has read them, for whom looking changes nothing."""
+        """All doors give the same messages to one who has read them, for whom looking changes nothing."""
         read = [(who, each) for who in PEOPLE for each in self.seen_by(who) if not each.unread[who]]
         if read:
             who, conversation = read[next(self.numbers) % len(read)]
@@ -239,6 +423,10 @@ class OneInbox(Conversations):
             on_phone = self.call("Darkchat_GetMessagesBy", who, conversation.id)[::-1]
             wanted = conversation.said if conversation.app == ROOM else []
             assert [said_facts(each) for each in on_phone] == [self.modelled_said(each) for each in wanted]
+            in_chat = self.chatter[who].get(f"/chat/{conversation.id}/messages", limit=MOST).json[::-1]
+            assert [line_facts(each) for each in in_chat] == [
+                self.modelled_line(each) for each in conversation.said
+            ]
 
     def modelled_room(self, room: Modelled, who: str, shown: list[Said]) -> tuple[Any, ...]:
         inside = [self.member[each] for each in room.inside]
@@ -287,8 +475,26 @@ def said_facts(item: dict[str, Any]) -> tuple[Any, ...]:
     return (item["id"], item["sender"], item["senderName"], item["type"], item["content"])
 
 
+def chat_facts(item: dict[str, Any]) -> tuple[Any, ...]:
+    """What the chat door says of a conversation, as far as the model knows it."""
+    last = item["lastMessage"]
+    return (
+        int(item["id"]),
+        item["app"],
+        item["status"],
+        {each["id"] for each in item["users"]},
+        last and line_facts(last),
+        item["totalUnreadMessages"],
+    )
+
+
+def line_facts(item: dict[str, Any]) -> tuple[Any, ...]:
+    """What the chat door says of a message, as far as the model knows it."""
+    return (int(item["id"]), item["userId"], item["text"])
+
+
 def test_every_door_agrees_with_a_plain_model(live: Live) -> None:
-    """After every step each player's lists and messages are those of the model, through either door."""
+    """After every step each player's lists and messages are those of the model, through every door."""
     script = live.script()
     run_state_machine_as_test(
         lambda: OneInbox(live, script),

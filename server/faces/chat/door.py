@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, TypedDict
 
-from models import ACTIVE, IGNORING, LEFT, User, attachments_with, people_in
+from models import ACTIVE, IGNORING, LEFT, User, attachments_with, is_direct, people_in
 
 from ... import text
 from ...errors import BadParams, Refusal
@@ -16,6 +16,7 @@ from ...wire.types import (
     Iso,
     Nullable,
     codec_for,
+    load_int,
     load_natural,
 )
 from ..face import Face
@@ -46,10 +47,10 @@ face = Face(User, refuse, camel)
 
 
 def load_limit(value: Any) -> int:
-    number = load_natural(value)
+    number = load_int(value)
     if number > MOST:
         raise BadParams(f"must be at most {MOST}", "RESULT_LIMIT")
-    return number
+    return load_natural(number)
 
 
 LIMIT = Codec("int", load_limit, schema={"type": "integer", "minimum": 0, "maximum": MOST})
@@ -120,8 +121,7 @@ def chats(visit: Visit, user: User, rows: list[Any]) -> list[Chat]:
     ids = [row.id for row in rows]
     people: dict[int, list[Any]] = {each: [] for each in ids}
     for person_row in people_in(ids):
-        if person_row.status not in (LEFT, IGNORING):
-            people[person_row.conversation_id].append(person_row)
+        people[person_row.conversation_id].append(person_row)
     files = attachments(visit.address_of, [row.last_id for row in rows if row.last_id])
     return [chat(visit, user, row, people[row.id], files) for row in rows]
 
@@ -132,13 +132,18 @@ def chat(visit: Visit, user: User, row: Any, people: list[Any], files: dict[int,
         "app": row.app,
         "status": row.status,
         "name": text.unmarked(title_of(user, row, people)),
-        "users": [person(visit, each) for each in people],
+        "users": [person(visit, each) for each in people if is_shown(row, each)],
         "lastMessage": last_message(row, files),
         "lastMessageReadAt": row.read_at,
         "totalUnreadMessages": row.unread if row.place == ACTIVE else 0,
         "createdAt": row.started_at,
         "updatedAt": row.last_sent_at or row.started_at,
     }
+
+
+def is_shown(row: Any, person_row: Any) -> bool:
+    """Whether somebody is one of a chat's users; what is between two always has both."""
+    return is_direct(row.app) or person_row.status not in (LEFT, IGNORING)
 
 
 def last_message(row: Any, files: dict[int, list[Attached]]) -> ChatMessage | None:

@@ -16,6 +16,7 @@ from models import (
     StoreError,
     call_on,
     call_with,
+    chats_of,
     check,
     close_store,
     conversations_of,
@@ -25,15 +26,19 @@ from models import (
     number_owner,
     open_store,
     page_of_calls,
+    page_of_chats,
     page_of_conversations,
     page_of_messages,
+    page_of_requests,
     page_of_rooms,
     pending_migrations,
     place_in,
+    requests_of,
     source_owner,
     transact,
     trouble,
     unread_conversations,
+    unread_totals,
 )
 from models.base import Prepared, Table, runner
 from models.conversations import attachments_of_page, people_in
@@ -80,7 +85,8 @@ def test_what_is_no_database_is_refused(tmp_path: Path) -> None:
 
 
 Row = dict[str, Any]
-FIRST_STEP, PHONE_STEP = "0001_forum", "0002_phone"
+FIRST_STEP, PHONE_STEP, CHAT_STEP = "0001_forum", "0002_phone", "0003_chat"
+LATER_STEPS = [PHONE_STEP, CHAT_STEP]
 
 
 def person(number: int) -> Row:
@@ -167,7 +173,7 @@ BEFORE: dict[str, list[Row]] = {
     "upload_group": [{"id": 2, "key": "group", "uploader_id": 3, "started_at": 1700000004000}],
     "attachment": [upload(5, 40), upload(6, None)],
 }
-# A further row of each table that the phone's step makes anew, and what its new columns get.
+# A further row of each table that the later steps make anew, and what its new columns get.
 NEXT: dict[str, Row] = {
     "conversation": thread(50, 3, 0),
     "participant": place(60, 7, 4, 2, 0),
@@ -176,8 +182,8 @@ NEXT: dict[str, Row] = {
 }
 ADDED: dict[str, Row] = {
     "conversation": {"join_code": None, "pair": None, "peer": None},
-    "participant": {},
-    "message": {"kind": "text"},
+    "participant": {"read_at": None},
+    "message": {"kind": "text", "image_url": "", "link_url": "", "client_id": None},
     "attachment": {},
 }
 
@@ -209,9 +215,9 @@ def older(tmp_path: Path) -> Iterator[None]:
 
 
 def test_an_older_store_lacks_the_later_step(older: None) -> None:
-    """A store that has had the first step only is told of the second, which it takes once."""
-    assert pending_migrations() == [PHONE_STEP]
-    assert migrate() == [PHONE_STEP]
+    """A store that has had the first step only is told of the later ones, which it takes once."""
+    assert pending_migrations() == LATER_STEPS
+    assert migrate() == LATER_STEPS
     assert pending_migrations() == []
 
 
@@ -220,6 +226,28 @@ def test_migrating_keeps_every_row(older: None, table: str) -> None:
     """Every row is there after a migration with the values it had, and new columns have their defaults."""
     migrate()
     assert rows_of(table) == [{**row, **ADDED.get(table, {})} for row in BEFORE[table]]
+
+
+# What the phone's step brings: a room, what two say to each other, and what became of somebody in a room.
+ON_THE_PHONE: dict[str, list[Row]] = {
+    "conversation": [
+        {**thread(8, 1, 1), "app": "darkchat", "join_code": "ABC234", "pair": None, "peer": None},
+        {**thread(9, 3, 0), "app": "messages", "join_code": None, "pair": "messages 1 and 3", "peer": None},
+    ],
+    "message": [{**line(50, 8, 1, 1), "kind": "joined"}],
+}
+
+
+@pytest.mark.parametrize("table", ON_THE_PHONE)
+def test_the_chats_step_keeps_what_the_phone_has(older: None, table: str) -> None:
+    """A store that has had the phone's step keeps its rooms and text conversations in the chat's step."""
+    assert list(runner().up(PHONE_STEP)) == [PHONE_STEP]
+    for each, rows in ON_THE_PHONE.items():
+        for row in rows:
+            put(each, row)
+    assert migrate() == [CHAT_STEP]
+    kept = [row for row in rows_of(table) if row["id"] in [each["id"] for each in ON_THE_PHONE[table]]]
+    assert kept == [{**ADDED[table], **row} for row in ON_THE_PHONE[table]]
 
 
 def test_a_migrated_store_is_the_declared_one(older: None, tmp_path: Path) -> None:
@@ -241,7 +269,7 @@ def test_a_migrated_store_holds_its_references(older: None) -> None:
     """After a migration a row that refers to nothing is refused as before."""
     migrate()
     with pytest.raises(Exception, match="FOREIGN KEY constraint failed"):
-        put("message", {**line(90, 4711, 1, 1), "kind": "text"})
+        put("message", {**line(90, 4711, 1, 1), **ADDED["message"]})
 
 
 def test_erasing_reaches_as_far_after_a_migration(older: None) -> None:
@@ -280,7 +308,7 @@ def test_a_migration_that_fails_changes_nothing(older: None) -> None:
         migrate()
     assert schema() == before
     assert {table: rows_of(table) for table in BEFORE} == BEFORE
-    assert pending_migrations() == [PHONE_STEP]
+    assert pending_migrations() == LATER_STEPS
 
 
 def test_ids_never_come_back(cast: Cast) -> None:
@@ -348,6 +376,11 @@ def plan(query: Prepared) -> str:
         call_with,
         call_on,
         page_of_calls,
+        page_of_chats,
+        chats_of,
+        unread_totals,
+        *(page_of_requests(direction) for direction in ("sent", "received", "all")),
+        *(requests_of(direction) for direction in ("sent", "received", "all")),
     ],
 )
 def test_hot_queries_search_and_never_scan(store: Settings, query: Prepared) -> None:
