@@ -320,8 +320,9 @@ def _chats_of() -> Any:
 
 def _requested(query: Any, direction: str) -> Any:
     """Those chats with a certain status that the user has asked for, or is asked for, or both."""
-    sent, received = Conversation.starter == slot("user"), Participant.status == ASKED
-    ways = {"sent": sent & (Participant.status == ACTIVE), "received": received, "all": sent | received}
+    sent = (Conversation.starter == slot("user")) & (Participant.status == ACTIVE)
+    received = Participant.status == ASKED
+    ways = {"sent": sent, "received": received, "all": sent | received}
     return query.where(Conversation.app == CHAT, Conversation.status == slot("status"), ways[direction])
 
 

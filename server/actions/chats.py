@@ -18,20 +18,12 @@ from ..config import Settings
 from ..errors import Conflict, NotAllowed
 from . import events
 
-NOT_TAKEN = "This user does not take messages."
 
-
-def check_hears(user: User, other: User) -> None:
+def check_wanted(user: User, other: User) -> None:
     """Refuse, without a word of the reason, what *other* does not want to hear."""
-    if other.disabled_at or User.ignoring(user).where(User.id == other.id).exists():
-        raise NotAllowed(NOT_TAKEN, "CANNOT_MESSAGE")
-
-
-def check_takes(user: User, other: User) -> None:
-    """The same where *user* begins; some take nothing from people whom they do not know."""
-    check_hears(user, other)
-    if not other.takes_messages:
-        raise NotAllowed(NOT_TAKEN, "CANNOT_MESSAGE")
+    ignoring = User.ignoring(user).where(User.id == other.id).exists()
+    if ignoring or other.disabled_at or not other.takes_messages:
+        raise NotAllowed("This user does not take messages.", "CANNOT_MESSAGE")
 
 
 def activate(chat: Conversation) -> None:
@@ -40,8 +32,10 @@ def activate(chat: Conversation) -> None:
         return
     chat.status = OPEN
     Conversation.update(status=OPEN).where(Conversation.id == chat.id).execute()
+    places = Participant.conversation == chat
+    Participant.update(status=ACTIVE).where(places, Participant.status == ASKED).execute()
     Participant.update(status=ACTIVE, last_seq=chat.last_seq, newest_id=newest_id(chat)).where(
-        Participant.conversation == chat, Participant.status.in_([ASKED, LEFT])
+        places, Participant.status == LEFT
     ).execute()
     events.accepted(chat)
 
@@ -73,7 +67,7 @@ def check_say(settings: Settings, author: User, chat: Conversation) -> None:
     is_waiting = chat.status != OPEN and chat.starter_id == author.id
     others = User.select().join(Participant, on=(Participant.user == User.id))
     for other in others.where(Participant.conversation == chat, User.id != author.id):
-        (check_takes if is_waiting else check_hears)(author, other)
+        check_wanted(author, other)
     if not is_waiting:
         activate(chat)
         return

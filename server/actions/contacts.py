@@ -55,7 +55,8 @@ def is_web_address(text: str) -> bool:
         parts = urllib.parse.urlsplit(text)
     except ValueError:
         return False
-    shows = not any(c.isspace() or unicodedata.category(c).startswith("C") for c in text)
+    # What stands for a character that could not be kept belongs into no address either.
+    shows = not any(c.isspace() or c == "\ufffd" or unicodedata.category(c)[0] == "C" for c in text)
     return parts.scheme in ("http", "https") and bool(parts.netloc) and shows
 
 

@@ -16,7 +16,7 @@ def request(settings: Settings, user: User, other: User) -> tuple[Conversation, 
     pair = f"{CHAT} {first} and {second}"
     known = Conversation.get_or_none(Conversation.pair == pair)
     if known is None:
-        chats.check_takes(user, other)
+        chats.check_wanted(user, other)
         limits.conversation(settings, user)
         known, is_made = begin(user, other, pair)
         if is_made:

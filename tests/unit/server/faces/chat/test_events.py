@@ -57,6 +57,7 @@ def test_what_is_asked_counts_as_pending(cast: Cast) -> None:
     Participant.update(status="asked").where(
         Participant.user == cast.bob.user, Participant.conversation == lunch.id
     ).execute()
+    Conversation.update(status="pending").where(Conversation.id == lunch.id).execute()
     assert feeds.totals_for({cast.bob.user.id})[cast.bob.user.id] == {
         "totalPendingRequest": 1,
         "totalPendingRequests": 1,
