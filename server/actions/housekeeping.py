@@ -6,13 +6,13 @@ from models import Attachment, Session, UploadGroup, now, stored_files, transact
 
 from ..config import Settings
 from ..files import Files
-from . import calls, events, limits
+from . import calls, events, limits, repeats
 
 WAITING_LIFE = datetime.timedelta(days=1)
 
 
 def sweep(files: Files, events_kept: float = Settings.events_kept) -> None:
-    """Erase uploads that were not sent within a day, their groups, old sessions, spent limits, old events.
+    """Erase what is too old: waiting uploads, their groups, sessions, limits, kept answers, events.
 
     :param events_kept: how long an event is kept, in seconds
     """
@@ -32,6 +32,7 @@ def forget() -> list[Attachment]:
     UploadGroup.delete().where(UploadGroup.started_at < oldest, UploadGroup.id.not_in(kept)).execute()
     Session.delete().where(Session.used_at < now() - Session.LIFE).execute()
     limits.forget_spent()
+    repeats.forget()
     calls.settle()
     return orphans
 
