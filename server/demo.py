@@ -11,11 +11,13 @@ from .actions import (
     accounts,
     attachments,
     calls,
+    chats,
     contacts,
     conversations,
     messages,
     parties,
     players,
+    requests,
     rooms,
     texts,
 )
@@ -49,6 +51,7 @@ def fill(settings: Settings, files: Files) -> Cast | None:
         cast.server_key = accounts.add_key("demo")
         talk(settings, files, people)
         play(settings, people)
+        chat(settings, people)
     return cast
 
 
@@ -119,3 +122,12 @@ def play(settings: Settings, people: dict[str, User]) -> None:
     calls.start(settings, bob.number or "", ann.number or "", "phone")
     calls.accept(parties.of(ann))
     calls.end(parties.of(bob))
+
+
+def chat(settings: Settings, people: dict[str, User]) -> None:
+    """What the website shows: a chat of two, and a request that waits."""
+    _, bob, carol, dave = people.values()
+    talk_of_two, _ = requests.request(settings, carol, dave)
+    chats.accept(dave, talk_of_two)
+    say(settings, carol, talk_of_two.id, "Did you find your keys?")
+    requests.request(settings, dave, bob)

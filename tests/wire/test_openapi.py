@@ -155,9 +155,9 @@ def test_refusals_fit(live: Live, scene: Scene, verb: str, path: str) -> None:
 def test_half_a_character_is_no_error(live: Live, scene: Scene) -> None:
     """Half a character, which JSON can hold, is taken as a sign for one that is not known."""
     chat_id, token = scene.known["chatId"][2], scene.member.token
-    sent = {"imageUrl": "http://x.example/\ud800", "id": "\udfff"}
+    sent = {"text": "half \ud800", "id": "\udfff"}
     status, said = send(live, "POST", f"/chat/{chat_id}/messages", token, sent)
-    assert (status, said["imageUrl"]) == (201, "http://x.example/\N{REPLACEMENT CHARACTER}")
+    assert (status, said["text"]) == (201, "half \N{REPLACEMENT CHARACTER}")
     status, _ = send(live, "POST", "/auth/token", sent={"username": "\ud800", "password": "\ud800"})
     assert status == 401
 
