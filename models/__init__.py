@@ -70,6 +70,7 @@ from .conversations import (
 from .events import (
     ACCEPTED,
     CALL,
+    CHANGED,
     MESSAGE,
     READ,
     REQUEST,
@@ -122,6 +123,7 @@ __all__ = [
     "ACTIVE",
     "ASKED",
     "CALL",
+    "CHANGED",
     "CHAT",
     "CLOSED",
     "DARKCHAT",

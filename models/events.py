@@ -22,6 +22,8 @@ from .phone import Call
 from .users import AccessToken, User
 
 MESSAGE, REQUEST, ACCEPTED, READ, CALL = "message", "request", "accepted", "read", "call"
+# Something that is told of by the totals that it has changed, and by nothing else.
+CHANGED = "totals"
 
 
 class Event(Table):

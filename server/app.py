@@ -76,7 +76,7 @@ class App:
             **{path: {"POST": self.xmlrpc, "GET": self.page} for path in ENDPOINTS},
             "/mobiquo/upload.php": {"POST": self.upload},
             "/mobiquo/avatar.php": {"GET": self.avatar},
-            "/chat/events": {"GET": self.events},
+            "/chat/events": {"GET": self.events, "OPTIONS": self.events_preflight},
             "/healthz": {"GET": self.health},
             "/openapi.json": {"GET": self.openapi},
             "/docs": {"GET": self.docs},
@@ -187,7 +187,9 @@ class App:
                 listening = visit.listening()
         except Refusal as error:
             answer = problem(error)
-            return Response(answer.body, answer.status, content_type=answer.media_type)
+            response = Response(answer.body, answer.status, content_type=answer.media_type)
+            response.headers.update(self.chat.of_origin(visit))
+            return response
         if visit.request.method == "GET":
             visit.request.environ[LISTENING] = listening
             visit.note(visit.called, "listens")
@@ -196,7 +198,13 @@ class App:
         response.headers["Cache-Control"] = "no-store"
         # A proxy shall hand on what comes when it comes.
         response.headers["X-Accel-Buffering"] = "no"
+        response.headers.update(self.chat.of_origin(visit))
         return guarded(response)
+
+    def events_preflight(self, visit: Visit) -> Response:
+        """Whether a page of another origin may listen."""
+        headers = {"Allow": "GET", "Access-Control-Allow-Methods": "GET", **self.chat.of_origin(visit)}
+        return Response(status=204, headers=headers)
 
     def health(self, visit: Visit) -> Response:
         with storage():

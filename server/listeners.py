@@ -131,7 +131,9 @@ class Hub:
         while True:
             await asyncio.sleep(self.heartbeat)
             for listener in self.listeners:
-                await listener.send([SIGN_OF_LIFE])
+                # To whom something is on its way nobody has to give a sign, unless it has been for too long.
+                if listener.connection.is_free() or listener.connection.is_stuck():
+                    await listener.send([SIGN_OF_LIFE])
             try:
                 rights = {listener.right for listener in self.listeners}
                 standing = await self.in_thread(self.feed.standing, rights) if rights else rights
@@ -229,8 +231,13 @@ class Connection:
     def has_room(self, size: int) -> bool:
         if self.is_free():
             return True
-        waits = asyncio.get_running_loop().time() - self.since if self.number >= 0 else 0
-        return waits < LONGEST_BEHIND and self.behind + size <= MOST_BEHIND
+        return not self.is_stuck() and self.behind + size <= MOST_BEHIND
+
+    def is_stuck(self) -> bool:
+        """Whether something has waited for too long, or without a known socket too much has been sent."""
+        if self.number < 0:
+            return self.behind > MOST_BEHIND
+        return asyncio.get_running_loop().time() - self.since >= LONGEST_BEHIND
 
     def add(self, size: int) -> None:
         self.behind += size

@@ -146,7 +146,9 @@ def repeat_of(
         return None
     if len(given) > LONGEST_KEY or len(own) > LONGEST_KEY:
         raise BadInput(f"A key has at most {LONGEST_KEY} characters.", "BAD_KEY")
-    place = json.dumps([route.method.name, in_path]).encode()
+    # A client may give each attempt a header of its own; what it calls the message itself is the same.
+    numbers = {name: int(value) if value.isdecimal() else value for name, value in in_path.items()}
+    place = json.dumps([route.method.name, numbers]).encode()
     asked = json.dumps(sent, sort_keys=True).encode()
-    name = f"header {given}" if given else f"body {own}"
-    return digest(name.encode(errors="surrogatepass"), b"" if given else place), digest(place, asked)
+    name = f"body {own}" if own else f"header {given}"
+    return digest(name.encode(errors="surrogatepass"), place if own else b""), digest(place, asked)

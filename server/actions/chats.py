@@ -65,8 +65,9 @@ def decline(user: User, chat: Conversation) -> None:
 def check_say(settings: Settings, author: User, chat: Conversation) -> None:
     """Let *author* say something: what the one who was asked says accepts, and the other has to wait."""
     is_waiting = chat.status != OPEN and chat.starter_id == author.id
-    others = User.select().join(Participant, on=(Participant.user == User.id))
-    for other in others.where(Participant.conversation == chat, User.id != author.id):
+    joined = User.select().join(Participant, on=(Participant.user == User.id))
+    others = list(joined.where(Participant.conversation == chat, User.id != author.id))
+    for other in others:
         check_wanted(author, other)
     if not is_waiting:
         activate(chat)
@@ -74,3 +75,6 @@ def check_say(settings: Settings, author: User, chat: Conversation) -> None:
     sent = Message.select().where(Message.conversation == chat, Message.author == author).count()
     if chat.status == DECLINED or sent >= settings.pending_messages:
         raise NotAllowed("This chat has not been accepted yet.", "REQUEST_PENDING")
+    for other in others:
+        # The request has a message now, which he hears of only so.
+        events.request(chat, other)

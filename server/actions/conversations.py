@@ -27,7 +27,7 @@ from .. import text
 from ..config import Settings
 from ..errors import BadInput, Conflict, NotAllowed
 from ..files import Files
-from . import access, limits, messages
+from . import access, events, limits, messages
 
 LONGEST_ROOM_NAME = 64
 
@@ -94,6 +94,7 @@ def invite(
     check_takers(newcomers)
     bring_back(conversation, users, inviter, reason)
     add(conversation, newcomers, inviter, reason)
+    events.changed([user.id for user in users])
     if conversation.app == DARKCHAT:
         tell_of(conversation, newcomers)
 
@@ -153,6 +154,7 @@ def hide(participant: Participant) -> None:
     Participant.update(status=HIDDEN).where(
         Participant.id == participant.id, Participant.status == ACTIVE
     ).execute()
+    events.changed([participant.user_id])
 
 
 def leave(files: Files, participant: Participant, kind: str = GONE) -> None:
@@ -162,6 +164,7 @@ def leave(files: Files, participant: Participant, kind: str = GONE) -> None:
     """
     conversation = hold(participant.conversation_id)
     Participant.update(status=LEFT).where(Participant.id == participant.id).execute()
+    events.changed([participant.user_id])
     remaining = Participant.select().where(
         Participant.conversation == conversation, Participant.status.in_(THERE)
     )

@@ -9,6 +9,7 @@ from peewee import Value
 from models import (
     ACCEPTED,
     CALL,
+    CHANGED,
     DECLINED,
     MESSAGE,
     READ,
@@ -44,6 +45,13 @@ def accepted(chat: Conversation) -> None:
 def declined(chat: Conversation, receiver: User) -> None:
     """A request was declined; whoever made it is not told."""
     record_event(DECLINED, conversation=chat.id, user=receiver.id)
+
+
+def changed(user_ids: Iterable[int]) -> None:
+    """What waits for these users is no longer what it was, though nothing was said or read."""
+    rows = [{"kind": CHANGED, "user": user_id} for user_id in user_ids]
+    if rows:
+        Event.insert_many(rows).execute()
 
 
 def read(user: User, conversation_id: int) -> None:

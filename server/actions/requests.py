@@ -1,6 +1,6 @@
 """Asking somebody for a direct chat, and taking that back."""
 
-from models import ACTIVE, ASKED, CHAT, HIDDEN, PENDING, Conversation, Participant, User
+from models import ACTIVE, ASKED, CHAT, HIDDEN, LEFT, PENDING, Conversation, Participant, User, newest_id
 
 from ..config import Settings
 from ..errors import BadInput, Conflict, NotAllowed
@@ -23,10 +23,17 @@ def request(settings: Settings, user: User, other: User) -> tuple[Conversation, 
             return known, True
     if known.starter_id != user.id:
         chats.activate(known)
-    Participant.update(status=ACTIVE).where(
-        Participant.conversation == known, Participant.user == user, Participant.status == HIDDEN
-    ).execute()
+    see_again(known, user)
     return known, False
+
+
+def see_again(chat: Conversation, user: User) -> None:
+    """Let *user*, who has hidden or left the chat, see it again because he asks for it."""
+    Participant.update(status=ACTIVE, last_seq=chat.last_seq, newest_id=newest_id(chat)).where(
+        Participant.conversation == chat,
+        Participant.user == user,
+        Participant.status.in_([HIDDEN, LEFT]),
+    ).execute()
 
 
 def begin(user: User, other: User, pair: str) -> tuple[Conversation, bool]:
@@ -53,4 +60,6 @@ def withdraw(files: Files, user: User, chat: Conversation) -> None:
         raise NotAllowed("Only who has asked can take it back.", "NOT_SENDER")
     if chat.status != PENDING:
         raise Conflict("This chat is no longer a pending request.", "NOT_PENDING")
+    asked = chat.participants.where(Participant.status == ASKED)
+    events.changed([participant.user_id for participant in asked])
     conversations.erase(files, chat.id)

@@ -142,7 +142,7 @@ def listed(page: Page[Any], query: Mapping[str, str]) -> Answer:
         "total": page.total,
         "size": len(page.items),
         "offset": page.skip,
-        "hasMore": page.skip + len(page.items) < page.total,
+        "hasMore": bool(page.items) and page.skip + len(page.items) < page.total,
     }
     return Answer(200, {"payload": page.items, "details": details}, headers)
 

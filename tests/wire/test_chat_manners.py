@@ -236,6 +236,14 @@ class TestKeys:
         assert one.says(chat, "hello", id="mine") == one.says(chat, "hello", id="mine")
         assert two.texts(chat) == ["hello"]
 
+    def test_the_clients_own_id_counts_before_the_head(self, one: Chatter, two: Chatter, chat: str) -> None:
+        """A message with an id of its own is there once, whatever key each attempt brings in its head."""
+        sent = {"text": "hello", "id": "mine"}
+        paths = [f"/chat/{chat}/messages", f"/chat/0{chat}"]
+        answers = [keyed(one, path, sent, f"attempt {n}") for n, path in enumerate(paths)]
+        assert len({answer.json["id"] for answer in answers}) == 1
+        assert two.texts(chat) == ["hello"]
+
     def test_a_request_is_answered_as_at_first(self, one: Chatter, two: Chatter) -> None:
         """A request for a chat under the same key is answered by 201 again, whatever came between."""
         first = keyed(one, "/chat", {"userId": two.id}, "k")
@@ -540,6 +548,12 @@ class TestOrigins:
         assert {"GET", "POST"} <= set(answer.header("Access-Control-Allow-Methods").split(", "))
         taken = answer.header("Access-Control-Allow-Headers").lower().split(", ")
         assert {"authorization", "content-type", "idempotency-key", "x-api-key"} <= set(taken)
+
+    @pytest.mark.parametrize(("verb", "status"), [("GET", 401), ("OPTIONS", 204)])
+    def test_events_are_for_allowed_pages_too(self, strict: Live, verb: str, status: int) -> None:
+        """A page of an allowed origin may ask for events, and read why it does not get them."""
+        answer = Client(strict.address).send(verb, "/chat/events", Origin=SITE)
+        assert (answer.status, answer.header(CORS)) == (status, SITE)
 
     def test_no_cookies_across_origins(self, sender: Chatter) -> None:
         """Credentials of the browser's own are not invited."""

@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 
 import pytest
 from conftest import Live, Member
+from rest_client import Chatter
 
 from models import AccessToken, User
 from server.actions import accounts
@@ -176,6 +177,27 @@ def test_totals_follow_a_message(listen: Listen, ann: Member, bob: Member) -> No
     message, totals = stream.until("totals")
     assert (message.kind, message.id) == ("message", totals.id)
     assert totals.data == ZEROS | {"totalUnreadMessages": 2, "totalUnreadChats": 1}
+
+
+def test_totals_follow_an_invitation(listen: Listen, ann: Member, bob: Member, carol: Member) -> None:
+    """Who is invited hears how much there is to read for him now."""
+    place, stream = conversation(ann, bob), listen(carol)
+    ann.rpc.invite_participant([carol.name], place)
+    assert stream.next("totals").data == ZEROS | {"totalUnreadMessages": 1, "totalUnreadChats": 1}
+
+
+def test_a_request_is_told_until_it_is_withdrawn(
+    listen: Listen, ann: Member, bob: Member, chatter: Callable[[Member], Chatter]
+) -> None:
+    """A request, its message and its withdrawal reach the one who is asked, by his totals at least."""
+    asking, stream = chatter(ann), listen(bob)
+    chat = asking.asks(chatter(bob))
+    assert stream.until("totals")[-1].data["totalPendingRequest"] == 1
+    asking.says(chat, "May I?")
+    assert stream.next("request").data == {"chatId": chat}
+    stream.next("totals")
+    asking.delete(f"/chat/{chat}")
+    assert stream.next("totals").data == ZEROS
 
 
 def test_the_author_s_other_devices_are_told(listen: Listen, ann: Member, bob: Member) -> None:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from models import (
     CALL,
+    CHANGED,
     MESSAGE,
     calls_with,
     enabled_users,
@@ -173,7 +174,7 @@ def render(rows: Iterable[Any]) -> dict[int, bytes]:
     return {
         event.id: block(event.id, event.kind, tell(event, subjects.get((event.kind, event.ref))))
         for event in events
-        if event.kind not in SUBJECTS or (event.kind, event.ref) in subjects
+        if event.kind != CHANGED and (event.kind not in SUBJECTS or (event.kind, event.ref) in subjects)
     }
 
 
