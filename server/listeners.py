@@ -66,6 +66,7 @@ class Hub:
         gone = asyncio.ensure_future(protocol.client_disconnect())
         gone.add_done_callback(lambda _: listener.end())
         try:
+            # No secret, but not the same for all, or after an interruption they would all come at once.
             await listener.send([f"retry: {random.randint(*RETRY_MILLISECONDS)}\n\n".encode()])  # noqa: S311
             self.arriving[listener] = None
             self.wanted.set()

@@ -97,7 +97,8 @@ def update_contact(contact_id: Key, fields: Fields) -> OneContact:
     :param fields: a struct of any of contactNumber, firstname, lastname, notes, image, isBlocked, favorite
     """
     contact = contacts.find(contact_id)
-    values = {column: str(fields[key]) for key, column in COLUMNS.items() if key in fields}  # type: ignore[literal-required]
+    given = dict(fields)
+    values = {column: str(given[key]) for key, column in COLUMNS.items() if key in given}
     contacts.change(contact, values, fields.get("favorite"))
     if "isBlocked" in fields:
         contacts.set_blocked(contact.owner, contact.number, fields["isBlocked"])
