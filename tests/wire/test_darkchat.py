@@ -53,7 +53,8 @@ class Phone:
 
     def export(self, stem: str) -> Export:
         """An export by the beginning of its name, with whoever it is for still to be named."""
-        return getattr(self.script, f"Darkchat_{stem}By{self.way}")  # type: ignore[no-any-return]
+        found: Export = getattr(self.script, f"Darkchat_{stem}By{self.way}")
+        return found
 
     def __getattr__(self, stem: str) -> Export:
         """An export for a player."""

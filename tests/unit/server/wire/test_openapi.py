@@ -36,7 +36,7 @@ def list_things(skip: int = 0, order: Literal["up", "down"] = "up", word: str = 
     :param order: which comes first
     :param word: what they are about
     """
-    raise NotImplementedError
+    return Page([], 0, skip, 0)
 
 
 def change_thing(thing_id: Id, new_name: str, owner_id: Key = 0) -> Thing:
@@ -46,7 +46,7 @@ def change_thing(thing_id: Id, new_name: str, owner_id: Key = 0) -> Thing:
     :param new_name: its new name
     :param owner_id: its new owner
     """
-    raise NotImplementedError
+    return {"id": thing_id, "parts": []}
 
 
 def enter(name: str) -> None:
