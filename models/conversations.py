@@ -33,7 +33,8 @@ class Conversation(Table):
     *app*: where it comes from, ``forum``, ``darkchat`` (a room, into which a *join_code* lets), ``chat`` or
     ``messages`` (what two say to each other, whom *pair* names; one who has no account is known as *peer*,
     and where he has begun it there is no *starter*). *status*: ``active``; ``closed``, so that only its
-    starter can say something; a chat may be ``pending``, that is not yet accepted, or ``declined``.
+    starter can say something, and nobody in what is between two, of whom one has left it; a chat may be
+    ``pending``, that is not yet accepted, or ``declined``.
 
     One that was fetched for a user has that user's own row among its participants as *participant*.
     """

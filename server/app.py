@@ -20,15 +20,15 @@ from models import User, database, open_store
 from . import __version__, pictures
 from .actions import access
 from .config import Settings
-from .errors import Refusal, Unavailable
+from .errors import NotFound, Refusal, Unavailable, WrongVerb
 from .faces import chat, phone, tapatalk
 from .files import Files
 from .passwords import Passwords, slots_for
-from .rest import RestDoor
+from .rest import RestDoor, plain_path
 from .visits import COOKIE, House, Visit, storage
 from .wire import openapi
 from .wire.coding import deflated, inflated
-from .wire.rest import problem
+from .wire.rest import head_of, problem
 from .wire.types import File
 from .wire.xmlrpc import SYSTEM, Dispatcher
 
@@ -95,7 +95,9 @@ class App:
         try:
             return self.find(visit)(visit)
         except Refusal as error:
-            return plain(str(error), error.code)
+            request = visit.request
+            headers, body = self.refused(request.path, request.headers.get("Origin", ""), error)
+            return Response(body, error.code, headers)
         except HTTPException as error:
             return plain(error.name, error.code or 400)
         except Exception:
@@ -103,14 +105,16 @@ class App:
             return plain("internal error", 500)
 
     def find(self, visit: Visit) -> Callable[[Visit], Response]:
-        path, verb = visit.request.path, visit.request.method
+        path, verb = plain_path(visit.request.path), visit.request.method
         if path not in self.routes and self.chat.holds(path):
             return self.chat
         verbs = {"GET": self.attachment} if ATTACHMENT.fullmatch(path) else self.routes.get(path)
         if verbs is None:
-            return lambda visit: plain("There is nothing at this address.", 404)
+            raise NotFound("There is nothing at this address.")
         endpoint = verbs.get("GET" if verb == "HEAD" else verb)
-        return endpoint or (lambda visit: not_this_verb(verbs))
+        if endpoint is None:
+            raise WrongVerb(list(verbs))
+        return endpoint
 
     def body_limit(self, path: str, has_credential: bool) -> int:
         """The largest body that is read at this *path*; a file only from somebody who says who he is."""
@@ -164,12 +168,16 @@ class App:
         response.headers["Cache-Control"] = "private, max-age=86400"
         return guarded(response)
 
-    def refused(self, path: str, error: Refusal) -> tuple[str, bytes]:
-        """The media type and text of a refusal for which no request came to be."""
+    def refused(self, path: str, origin: str, error: Refusal) -> tuple[dict[str, str], bytes]:
+        """The head and the body of a refusal, as suits who has asked for this *path*."""
         if self.chat.holds(path):
             answer = problem(error)
-            return answer.media_type, answer.body
-        return "text/plain", f"{error}\n".encode()
+            return {
+                "Content-Type": answer.media_type,
+                **answer.headers,
+                **self.chat.of_origin(origin),
+            }, answer.body
+        return {"Content-Type": "text/plain; charset=utf-8", **head_of(error)}, f"{error}\n".encode()
 
     def page(self, visit: Visit) -> Response:
         return for_people(reference_page())
@@ -178,18 +186,14 @@ class App:
         return for_people(chat_page(visit.address_of("")))
 
     def openapi(self, visit: Visit) -> Response:
-        return guarded(Response(json.dumps(chat_document(visit.address_of(""))), mimetype="application/json"))
+        document = json.dumps(chat_document(visit.address_of("")))
+        origin = self.chat.of_origin(visit.request.headers.get("Origin", ""))
+        return guarded(Response(document, headers=origin, mimetype="application/json"))
 
     def events(self, visit: Visit) -> Response:
         """The head of an answer that goes on, told to the gateway by what is put into its environment."""
-        try:
-            with storage():
-                listening = visit.listening()
-        except Refusal as error:
-            answer = problem(error)
-            response = Response(answer.body, answer.status, content_type=answer.media_type)
-            response.headers.update(self.chat.of_origin(visit))
-            return response
+        with storage():
+            listening = visit.listening()
         if visit.request.method == "GET":
             visit.request.environ[LISTENING] = listening
             visit.note(visit.called, "listens")
@@ -198,13 +202,13 @@ class App:
         response.headers["Cache-Control"] = "no-store"
         # A proxy shall hand on what comes when it comes.
         response.headers["X-Accel-Buffering"] = "no"
-        response.headers.update(self.chat.of_origin(visit))
+        response.headers.update(self.chat.of_origin(visit.request.headers.get("Origin", "")))
         return guarded(response)
 
     def events_preflight(self, visit: Visit) -> Response:
         """Whether a page of another origin may listen."""
-        headers = {"Allow": "GET", "Access-Control-Allow-Methods": "GET", **self.chat.of_origin(visit)}
-        return Response(status=204, headers=headers)
+        origin = self.chat.of_origin(visit.request.headers.get("Origin", ""))
+        return Response(status=204, headers={"Allow": "GET", "Access-Control-Allow-Methods": "GET", **origin})
 
     def health(self, visit: Visit) -> Response:
         with storage():
@@ -270,12 +274,6 @@ def for_people(page: bytes) -> Response:
 
 def plain(text: str, status: int = 200) -> Response:
     return Response(text + "\n", status, mimetype="text/plain")
-
-
-def not_this_verb(verbs: dict[str, Any]) -> Response:
-    response = plain("This address does not take that verb.", 405)
-    response.headers["Allow"] = ", ".join(verbs)
-    return response
 
 
 def xml(visit: Visit, body: bytes) -> Response:

@@ -49,6 +49,7 @@ class Settings:
     events_kept: float = setting(
         86400.0, "seconds for which a listener may be away and still misses nothing", least=60
     )
+    most_listeners: int = setting(50, "most live answers that one user may have at a process; 0: no limit")
     heartbeat: float = setting(20.0, "seconds between signs of life to those who listen", least=0.1)
     login_burst: int = setting(10, "failed logins per account and address; 0: no limit")
     login_interval: float = setting(60.0, "seconds between further attempts after that", least=0.001)

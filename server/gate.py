@@ -23,7 +23,7 @@ from . import pictures
 from .actions import housekeeping
 from .app import LISTENING, App, log_request
 from .config import Settings
-from .errors import Refusal, TooSlow, Unavailable
+from .errors import Refusal, TooMany, TooSlow, Unavailable
 from .listeners import Hub
 from .passwords import slots_for
 from .visits import COOKIE, new_id
@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 BODY_SECONDS, SLOWEST = 30, 32 * 1024
 # What all the bodies that are being read or answered may take together, the small ones aside.
 MOST_IN_MEMORY, SMALL = 64 * 1024 * 1024, 16 * 1024
+# How long a body may still take when the server has been told to stop.
+LAST_SECONDS = 2.0
 DAY = 24 * 3600.0
 SPARE_THREADS = 2
 
@@ -47,8 +49,9 @@ class Gate:
     def __init__(self, app: App, threads: int) -> None:
         self.app = app
         self.pool = ThreadPoolExecutor(threads, thread_name_prefix="call")
-        self.hub = Hub(app.settings.heartbeat)
+        self.hub = Hub(app.settings)
         self.in_memory = 0
+        self.reading: set[asyncio.Timeout] = set()
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.tasks = [loop.create_task(self.sweep_daily()), loop.create_task(end_with(os.getppid()))]
@@ -56,7 +59,15 @@ class Gate:
         # Granian hears of a signal by the loop, and then waits for all answers to end; those of listeners
         # never would. The loop hears of it by a pipe, so that the handler itself can be another one.
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(self.hub.close))
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(self.close))
+
+    def close(self) -> None:
+        """End what might keep the server from stopping: answers that go on, and soon slow bodies."""
+        self.hub.close()
+        deadline = asyncio.get_running_loop().time() + LAST_SECONDS
+        for reading in self.reading:
+            if not reading.expired():
+                reading.reschedule(min(deadline, reading.when() or deadline))
 
     def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
         for task in self.tasks:
@@ -78,16 +89,19 @@ class Gate:
             return
         finally:
             self.in_memory -= body.size
-        if LISTENING in environ:
-            await self.hub.serve(environ[LISTENING], scope, protocol, answer[:2])
-        else:
+        listening = environ.get(LISTENING)
+        if listening is None:
             protocol.response_bytes(*answer)
+        elif self.hub.is_full(listening.right.user_id):
+            protocol.response_bytes(*self.refused(scope, TooMany("listeners", self.hub.heartbeat)))
+        else:
+            await self.hub.serve(listening, scope, protocol, answer[:2])
 
     def refused(self, scope: Any, error: Refusal) -> Answer:
         """The answer to a request whose body is not taken, after its line in the log."""
         log_request(new_id(), "-", scope.method, scope.path, error.code, "unread")
-        media_type, body = self.app.refused(scope.path, error)
-        return error.code, [("content-type", media_type), ("connection", "close")], body
+        headers, body = self.app.refused(scope.path, scope.headers.get("origin", ""), error)
+        return error.code, [*headers.items(), ("Connection", "close")], body
 
     async def sweep_daily(self) -> None:
         """Throw away at the start and then once a day what nobody needs any more."""
@@ -127,8 +141,12 @@ class Body:
         if not self.length and not self.is_chunked:
             return
         try:
-            async with asyncio.timeout(BODY_SECONDS + self.limit / SLOWEST):
-                await self.read(protocol)
+            async with asyncio.timeout(BODY_SECONDS + self.limit / SLOWEST) as reading:
+                self.gate.reading.add(reading)
+                try:
+                    await self.read(protocol)
+                finally:
+                    self.gate.reading.discard(reading)
         except TimeoutError:
             raise TooSlow("The body came too slowly.") from None
 

@@ -11,11 +11,12 @@ import os
 import random
 import socket
 import stat
-import termios
+import struct
+import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from fcntl import ioctl
 from typing import Any
 
 # Granian hands the name on without saying so to a type checker.
@@ -23,6 +24,7 @@ from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]
 
 from models import TROUBLES
 
+from .config import Settings
 from .faces.chat.events import Arrival, Feed, News
 from .visits import Listening
 
@@ -35,14 +37,18 @@ AT_ONCE = 50
 MOST_BEHIND, LONGEST_BEHIND = 256 * 1024, 60.0
 RETRY_MILLISECONDS = (1000, 3000)
 SIGN_OF_LIFE = b":\n\n"
+# Of what Linux tells of a connection: segments sent and not acknowledged, bytes acknowledged, bytes not sent.
+INFO = struct.Struct("=24xI92xQ16xI")
 
 
 class Hub:
     """Everybody who listens in this process."""
 
-    def __init__(self, heartbeat: float) -> None:
+    def __init__(self, settings: Settings) -> None:
         self.feed = Feed()
-        self.heartbeat = heartbeat
+        self.heartbeat = settings.heartbeat
+        self.most = settings.most_listeners if settings.limits == "on" else 0
+        self.count: Counter[int] = Counter()
         self.here: dict[int, set[Listener]] = {}
         self.arriving: dict[Listener, None] = {}
         self.position: int | None = None
@@ -57,6 +63,10 @@ class Hub:
     def listeners(self) -> list["Listener"]:
         return [*self.arriving, *(each for some in self.here.values() for each in some)]
 
+    def is_full(self, user_id: int) -> bool:
+        """Whether as many listen for this user as may."""
+        return 0 < self.most <= self.count[user_id]
+
     async def serve(self, listening: Listening, scope: Any, protocol: Any, head: tuple[int, Any]) -> None:
         """Answer one listener until he goes or is cut off."""
         transport = protocol.response_stream(*head)
@@ -65,6 +75,7 @@ class Hub:
         listener = Listener(listening, transport, Connection(scope.client))
         gone = asyncio.ensure_future(protocol.client_disconnect())
         gone.add_done_callback(lambda _: listener.end())
+        self.count[listener.right.user_id] += 1
         try:
             # No secret, but not the same for all, or after an interruption they would all come at once.
             await listener.send([f"retry: {random.randint(*RETRY_MILLISECONDS)}\n\n".encode()])  # noqa: S311
@@ -80,6 +91,9 @@ class Hub:
         listener.transport = None
         listener.connection.forget()
         self.arriving.pop(listener, None)
+        self.count[listener.right.user_id] -= 1
+        if not self.count[listener.right.user_id]:
+            del self.count[listener.right.user_id]
         mates = self.here.get(listener.right.user_id, set())
         mates.discard(listener)
         if not mates:
@@ -189,59 +203,79 @@ class Connection:
     """How much of what was sent a client has yet to take.
 
     Granian takes all that it is given into its memory, whether the client reads or not, and tells nothing
-    of it. So the socket is asked, which is found by the client's address: what it has sent and not yet got
-    acknowledged. If that is nothing, then nothing waits behind it either. Where no socket is found, all that
-    was ever sent counts as waiting, so that the answer ends in time and the client resumes.
+    of it. So Linux is asked about the socket, which is found by the client's address: how much of all that
+    was ever sent has been acknowledged. Where that cannot be asked, all that was sent counts as waiting, so
+    that the answer ends in time and the client resumes.
     """
 
     known: dict[int, int] = {}
 
     def __init__(self, client: str) -> None:
-        self.behind = 0
-        self.since = asyncio.get_running_loop().time()
         self.number, self.inode = self.find(client)
+        self.sent, self.start, self.acknowledged = 0, 0, 0
+        self.since = asyncio.get_running_loop().time()
+        if (state := self.state()) is not None:
+            self.start = self.acknowledged = state[0]
 
     def find(self, client: str) -> tuple[int, int]:
         """The number of the socket that is connected to *client*, and what tells it from a later one."""
-        with suppress(OSError):
+        numbers: list[int] = []
+        if sys.platform == "linux":
             # Those of other listeners come last: one may have been closed and its number given out anew.
             numbers = sorted((int(name) for name in os.listdir("/dev/fd")), key=self.known.__contains__)
-            for number in numbers:
-                with suppress(OSError), borrowed(number) as found:
-                    if address_of(found) == client:
-                        inode = os.fstat(number).st_ino
-                        self.known[number] = inode
-                        return number, inode
+        for number in numbers:
+            with suppress(OSError), borrowed(number) as found:
+                if address_of(found) == client:
+                    inode = os.fstat(number).st_ino
+                    self.known[number] = inode
+                    return number, inode
         return -1, 0
+
+    def state(self) -> tuple[int, bool] | None:
+        """How much the client has ever acknowledged, and whether that is all; None if nobody can tell."""
+        if self.number < 0:
+            return None
+        with suppress(OSError), borrowed(self.number) as found:
+            if os.fstat(self.number).st_ino == self.inode:
+                info = found.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, INFO.size)
+                unacknowledged, acknowledged, unsent = INFO.unpack(info)
+                return acknowledged, not unacknowledged and not unsent
+        return None
+
+    def behind(self) -> int:
+        """How much waits; what HTTP puts around it is not counted, and made up for whenever nothing waits."""
+        state = self.state()
+        if state is None:
+            return self.sent
+        acknowledged, is_all = state
+        waiting = self.sent - (acknowledged - self.start)
+        if is_all or waiting <= 0:
+            self.start, waiting = acknowledged - self.sent, 0
+        if not waiting or acknowledged != self.acknowledged:
+            self.acknowledged, self.since = acknowledged, asyncio.get_running_loop().time()
+        return waiting
 
     def is_free(self) -> bool:
         """Whether nothing waits."""
-        if self.behind and self.unsent() == 0:
-            self.behind = 0
-        if not self.behind:
-            self.since = asyncio.get_running_loop().time()
-        return not self.behind
-
-    def unsent(self) -> int | None:
-        """What of all that was sent has not been acknowledged, None if the socket is not known."""
-        with suppress(OSError):
-            if self.number >= 0 and os.fstat(self.number).st_ino == self.inode:
-                return int.from_bytes(ioctl(self.number, termios.TIOCOUTQ, bytes(4)), "little")
-        return None
+        return not self.behind()
 
     def has_room(self, size: int) -> bool:
-        if self.is_free():
-            return True
-        return not self.is_stuck() and self.behind + size <= MOST_BEHIND
+        behind = self.behind()
+        return not behind or (behind + size <= MOST_BEHIND and not self.is_late)
 
     def is_stuck(self) -> bool:
-        """Whether something has waited for too long, or without a known socket too much has been sent."""
+        """Whether something waits and nothing was taken for too long; or else too much was ever sent."""
         if self.number < 0:
-            return self.behind > MOST_BEHIND
-        return asyncio.get_running_loop().time() - self.since >= LONGEST_BEHIND
+            return self.sent > MOST_BEHIND
+        return self.behind() > 0 and self.is_late
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it is long ago that the socket is known to have taken anything."""
+        return self.number >= 0 and asyncio.get_running_loop().time() - self.since >= LONGEST_BEHIND
 
     def add(self, size: int) -> None:
-        self.behind += size
+        self.sent += size
 
     def cut(self) -> None:
         """End the connection together with what waits to be sent."""

@@ -51,7 +51,8 @@ class RestDoor:
         visit.takes_cookie = False
         answer = self.answer(visit)
         response = Response(answer.body, answer.status, content_type=answer.media_type)
-        for name, value in {**answer.headers, **self.of_limits(visit), **self.of_origin(visit)}.items():
+        origin = self.of_origin(visit.request.headers.get("Origin", ""))
+        for name, value in {**answer.headers, **self.of_limits(visit), **origin}.items():
             response.headers[name] = value
         response.headers["X-Content-Type-Options"] = "nosniff"
         if visit.request.method in ("GET", "HEAD") and answer.status == 200:
@@ -104,9 +105,8 @@ class RestDoor:
             return {}
         return dict(zip(RATES, map(str, standing), strict=True)) if standing else {}
 
-    def of_origin(self, visit: Visit) -> Mapping[str, str]:
-        """Whether a page of the origin that it comes from may read the answer."""
-        origin = visit.request.headers.get("Origin", "")
+    def of_origin(self, origin: str) -> Mapping[str, str]:
+        """Whether a page of the *origin* that the request comes from may read the answer."""
         allowed = [each.strip() for each in self.settings.cors.split(",") if each.strip()]
         if not origin or not ("*" in allowed or origin in allowed):
             return {"Vary": "Origin"} if allowed else {}

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 FORUM, ROOM, TEXTS, CHAT = "forum", "darkchat", "messages", "chat"
 BETWEEN_TWO = [TEXTS, CHAT]
 ACTIVE, HIDDEN, LEFT, ASKED = "active", "hidden", "left", "asked"
-OPEN, PENDING, DECLINED = "active", "pending", "declined"
+OPEN, PENDING, DECLINED, CLOSED = "active", "pending", "declined", "closed"
 SAID, JOINED, GONE, REMOVED = "text", "joined", "left", "removed"
 
 
@@ -65,13 +65,14 @@ class Modelled:
     def takes(self, who: str) -> bool:
         """Whether somebody who is there may speak: one thing while it is pending, if he has asked for it."""
         is_waiting = self.state != OPEN and self.starter == who
-        return not is_waiting or (self.state == PENDING and who not in [each.author for each in self.said])
+        may_say_one = self.state == PENDING and who not in [each.author for each in self.said]
+        return self.state != CLOSED and (not is_waiting or may_say_one)
 
     def open(self) -> None:
-        """From now on those who were asked are in it."""
-        self.state = OPEN
-        for each in self.asked:
-            self.status[each] = ACTIVE
+        """From now on those who were asked are in it, and who has asked sees it again."""
+        if self.state in (PENDING, DECLINED):
+            self.state = OPEN
+            self.status = dict.fromkeys(self.status, ACTIVE)
 
     @property
     def ids(self) -> list[int]:

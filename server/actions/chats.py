@@ -5,8 +5,10 @@ from models import (
     ASKED,
     CHAT,
     DECLINED,
+    HIDDEN,
     LEFT,
     OPEN,
+    PENDING,
     Conversation,
     Message,
     Participant,
@@ -27,15 +29,15 @@ def check_wanted(user: User, other: User) -> None:
 
 
 def activate(chat: Conversation) -> None:
-    """Let a chat that was asked for be one that both see, also who asked and left it after a no."""
-    if chat.status == OPEN:
+    """Let a chat that was asked for be one that both see, also who asked and has hidden or left it since."""
+    if chat.status not in (PENDING, DECLINED):
         return
     chat.status = OPEN
     Conversation.update(status=OPEN).where(Conversation.id == chat.id).execute()
     places = Participant.conversation == chat
     Participant.update(status=ACTIVE).where(places, Participant.status == ASKED).execute()
     Participant.update(status=ACTIVE, last_seq=chat.last_seq, newest_id=newest_id(chat)).where(
-        places, Participant.status == LEFT
+        places, Participant.status.in_([HIDDEN, LEFT])
     ).execute()
     events.accepted(chat)
 
@@ -54,7 +56,7 @@ def accept(user: User, chat: Conversation) -> None:
 def decline(user: User, chat: Conversation) -> None:
     """Say no to a chat, of which whoever asked is not told."""
     check_asked(user, chat)
-    if chat.status == OPEN:
+    if chat.status not in (PENDING, DECLINED):
         raise Conflict("This chat has been accepted already.", "ALREADY_ACTIVE")
     if chat.status != DECLINED:
         chat.status = DECLINED

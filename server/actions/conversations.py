@@ -189,9 +189,9 @@ def hand_over(room: Conversation, user_id: int, heir_id: int) -> None:
 
 
 def part(conversation: Conversation) -> None:
-    """Let what two say to each other from now on be a new conversation."""
+    """End what two had; what they say to each other from now on is a new conversation."""
     if conversation.is_direct:
-        conversation.pair = None
+        conversation.pair, conversation.status = None, CLOSED
         conversation.save()
 
 

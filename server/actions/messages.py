@@ -72,7 +72,7 @@ def say(
 ) -> Message:
     """Add a message from *author*, who is known to be in the conversation."""
     if not access.may_reply(author, conversation):
-        raise NotAllowed("You do not have permission to reply to this conversation.")
+        raise NotAllowed("You do not have permission to reply to this conversation.", "CONVERSATION_CLOSED")
     check_body(settings, body, uploads, extras)
     if conversation.app == MESSAGES:
         check_wanted(author, conversation)

@@ -210,7 +210,7 @@ def refusals(route: Route, verb: str) -> list[type[Refusal]]:
     What only reads finds or does not find: it forbids nothing and meets no conflict. Anybody's name and
     password can come with anything, so that too many of them can be wrong anywhere.
     """
-    writes, has_body = route.method.transaction != "read", not route.reads_query
+    writes, has_body = route.method.transaction == "write", not route.reads_query
     looks_up = any(param.codec in (ID, NUMBER) for param in route.method.params)
     possible = {
         BadInput: has_body or bool(route.method.params),

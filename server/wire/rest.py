@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, NotRequired, TypedDict
 from urllib.parse import urlencode
 
-from ..errors import BadInput, BadParams, NotAuthenticated, NotFound, Refusal, WrongVerb
+from ..errors import BadInput, BadParams, NotAuthenticated, NotFound, Refusal, TooMany, WrongVerb
 from .declare import Giver, Method, Param
 from .types import Page, Paged
 
@@ -172,13 +172,18 @@ def problem(error: Refusal) -> Answer:
     }
     if isinstance(error, BadParams) and error.param:
         value["field"] = error.param
-    wait = getattr(error, "wait", None)
-    headers = {"Retry-After": str(wait)} if wait else {}
+    return Answer(error.code, value, head_of(error), "application/problem+json")
+
+
+def head_of(error: Refusal) -> dict[str, str]:
+    """What HTTP has to say of a refusal in the head."""
+    if isinstance(error, TooMany):
+        return {"Retry-After": str(error.wait)}
     if isinstance(error, NotAuthenticated):
-        headers["WWW-Authenticate"] = "Bearer"
+        return {"WWW-Authenticate": "Bearer"}
     if isinstance(error, WrongVerb):
-        headers["Allow"] = ", ".join(error.verbs)
-    return Answer(error.code, value, headers, "application/problem+json")
+        return {"Allow": ", ".join(error.verbs)}
+    return {}
 
 
 def read_json(body: bytes) -> dict[str, Any]:

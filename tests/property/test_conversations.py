@@ -15,7 +15,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from inbox_model import BETWEEN_TWO, DECLINED, HIDDEN, LEFT, Modelled, Said
+from inbox_model import BETWEEN_TWO, CLOSED, DECLINED, HIDDEN, LEFT, Modelled, Said
 
 from models import check
 
@@ -81,10 +81,12 @@ class Conversations(RuleBasedStateMachine):
             conversation.join(each)
 
     def depart(self, conversation: Modelled, who: str, _kind: str = LEFT) -> None:
-        """With the last one a conversation is gone."""
+        """With the last one a conversation is gone; what was between two is closed when one leaves it."""
         conversation.status[who] = LEFT
         if not conversation.inside:
             self.known.remove(conversation)
+        elif conversation.app in BETWEEN_TWO:
+            conversation.state = CLOSED
 
     @rule(who=people, others=several)
     def start(self, who: str, others: list[str]) -> None:

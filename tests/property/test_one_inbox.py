@@ -15,6 +15,7 @@ from inbox_model import (
     ASKED,
     BETWEEN_TWO,
     CHAT,
+    CLOSED,
     DECLINED,
     GONE,
     HIDDEN,
@@ -304,7 +305,7 @@ class OneInbox(Conversations):
             return 404
         if chat.app != CHAT or chat.starter == who:
             return 403
-        return 409 if chat.state == OPEN and not yes else 200
+        return 409 if chat.state in (OPEN, CLOSED) and not yes else 200
 
     @any_known
     @rule(who=people, which=whichever)
@@ -363,7 +364,7 @@ class OneInbox(Conversations):
         """The chat door lists what the forum lists, without what is pending, and counts the same."""
         for who, client in self.chatter.items():
             seen = self.seen_by(who)
-            talks = [each for each in seen if each.state == OPEN]
+            talks = [each for each in seen if each.state in (OPEN, CLOSED)]
             shown = client.get("/chat", limit=MOST).json
             assert [chat_facts(each) for each in shown] == [self.modelled_chat(each, who) for each in talks]
             for item, each in zip(shown, talks, strict=True):

@@ -420,6 +420,35 @@ class TestLeaving:
         assert listed(two)[chat]["conv_title"].decode() == one.name
         assert second.chat(chat)["name"] == one.name
 
+    def test_what_one_has_left_is_closed(
+        self, script: Any, one: Player, two: Player, first: Chatter, second: Chatter
+    ) -> None:
+        """What is between two is closed when one has left it: nothing more is said, through any door."""
+        for left in (second.talks_with(first), text_of(script, two.number, one)):
+            assert one.rpc.delete_conversation(left, LEAVE)["result"]
+            assert second.chat(left)["status"] == "closed"
+            said = second.post(f"/chat/{left}/messages", {"text": "still there?"})
+            assert said.refusal == (403, "CONVERSATION_CLOSED")
+            assert not two.rpc.reply_conversation(left, b"still there?")["result"]
+            assert two.rpc.get_conversation(left)["is_closed"]
+
+    def test_what_one_has_left_is_not_opened_again(
+        self, one: Player, two: Player, first: Chatter, second: Chatter
+    ) -> None:
+        """A yes to a chat that the other has left since changes nothing."""
+        chat = first.talks_with(second)
+        assert one.rpc.delete_conversation(chat, LEAVE)["result"]
+        assert second.post(f"/chat/{chat}/accept").json["status"] == "closed"
+        assert second.post(f"/chat/{chat}/decline").refusal == (409, "ALREADY_ACTIVE")
+
+    def test_a_yes_brings_back_a_hidden_request(self, one: Player, first: Chatter, second: Chatter) -> None:
+        """Who has hidden his request on the forum sees it again when it is accepted."""
+        chat = first.asks(second)
+        assert one.rpc.delete_conversation(chat, HIDE)["result"]
+        assert first.get(f"/chat/{chat}").status == 404
+        second.post(f"/chat/{chat}/accept")
+        assert first.ids("/chat") == [chat]
+
     def test_with_the_last_one_it_is_gone(
         self, one: Player, two: Player, first: Chatter, second: Chatter
     ) -> None:

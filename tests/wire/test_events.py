@@ -2,12 +2,15 @@
 
 import http.client
 import json
+import os
 import re
 import signal
 import socket
+import struct
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,6 +84,12 @@ class Stream:
     def next(self, kind: str) -> Told:
         return self.until(kind)[-1]
 
+    def cut(self) -> None:
+        """Break the line without a word, as a network does: what is in flight gets an RST for an answer."""
+        assert self.connection.sock is not None
+        self.connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close()
+
     def close(self) -> None:
         self.response.close()
         self.connection.close()
@@ -104,6 +113,11 @@ def listening(live: Live, member: Member, **more: Any) -> Stream:
     if "Last_Event_ID" not in more:
         stream.next("totals")
     return stream
+
+
+def status_of_listening(live: Live, member: Member) -> int:
+    with closing(Stream(live, Authorization=f"Bearer {member.token}")) as stream:
+        return stream.response.status
 
 
 def conversation(starter: Member, *others: Member) -> str:
@@ -330,6 +344,25 @@ def test_a_resume_tells_totals_once(listen: Listen, ann: Member, bob: Member) ->
     assert told[-1].data["totalUnreadMessages"] == 4
 
 
+AWAY = float(os.environ.get("AWAY_SECONDS", "1"))
+
+
+def test_who_was_cut_off_misses_nothing(listen: Listen, ann: Member, bob: Member) -> None:
+    """A listener whose line breaks, for as long as `AWAY_SECONDS`, gets what he missed once and in order."""
+    place = conversation(ann, bob)
+    stream = listen(bob)
+    say(ann, place, "heard")
+    last = stream.next("totals").id
+    stream.cut()
+    ends, count = time.monotonic() + AWAY, 0
+    while time.monotonic() < ends:
+        say(ann, place, f"missed {count}")
+        count += 1
+        time.sleep(0.05)
+    told = listen(bob, Last_Event_ID=str(last)).until("totals")
+    assert texts(told) == [f"missed {number}" for number in range(count)]
+
+
 def test_the_last_id_may_stand_in_the_address(live: Live, ann: Member, bob: Member) -> None:
     """Who cannot set the header resumes by the address."""
     place = conversation(ann, bob)
@@ -513,6 +546,35 @@ def test_the_server_ends_among_listeners(tmp_path: Path) -> None:
         assert server.stop(signal.SIGTERM) == 0
         assert time.monotonic() - began < 5
         assert [list(stream) for stream in streams] == [[]] * 20
+
+
+def test_who_reads_slowly_but_steadily_is_kept(tmp_path: Path) -> None:
+    """A listener who is always a little behind, and goes on reading, hears far more than may wait for him."""
+    server = Live(tmp_path, "--limits", "off")
+    ann, bob = server.member(), server.member()
+    place = conversation(ann, bob)
+    with closing(listening(server, bob, buffer=4096)) as stream, ThreadPoolExecutor(1) as pool:
+        heard = pool.submit(lambda: [stream.next("message") for _ in range(60)])
+        for number in range(60):
+            say(ann, place, f"{number} " + "\U0001f600" * 9000)
+        numbers = [int(text.split()[0]) for text in texts(heard.result(SECONDS))]
+        assert numbers == [*range(60)]
+    assert server.stop() == 0
+
+
+def test_a_user_has_only_so_many_listeners(tmp_path: Path) -> None:
+    """One listener too many for his user is refused until another one goes; others are not concerned."""
+    server = Live(tmp_path, "--most-listeners", "2")
+    ann, bob = server.member(), server.member()
+    with closing(listening(server, ann)), closing(listening(server, bob)):
+        with closing(listening(server, ann)):
+            answer = Chatter(server.address, ann.token, ann.id).get("/chat/events")
+            assert answer.refusal == (429, "TOO_MANY_REQUESTS")
+            assert answer.has("Retry-After")
+        deadline = time.monotonic() + SECONDS
+        while status_of_listening(server, ann) == 429:
+            assert time.monotonic() < deadline
+    assert server.stop() == 0
 
 
 def test_who_does_not_read_is_cut_off(tmp_path: Path) -> None:

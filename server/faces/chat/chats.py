@@ -17,14 +17,14 @@ from ...actions import access, requests
 from ...actions import chats as talks
 from ...visits import Visit
 from ...wire.types import Id, Key, Natural, Page
-from .door import PAGE, Chat, Limit, Request, chats, face
+from .door import PAGE, App, Chat, Limit, Request, chats, face
 
 Direction = Literal["all", "sent", "received"]
 
 
 @face.route("GET", "/chat", transaction="read")
 def get_chats(
-    user: User, visit: Visit, /, skip: Natural = 0, limit: Limit = PAGE, app: str = ""
+    user: User, visit: Visit, /, skip: Natural = 0, limit: Limit = PAGE, app: App | None = None
 ) -> Page[Chat]:
     """List the conversations that this user takes part in, through whichever door they came; newest first.
 
@@ -32,8 +32,9 @@ def get_chats(
     :param limit: how many, at most 100
     :param app: only those of one app: chat, forum, darkchat or messages
     """
-    rows = page_of_chats(user=user.id, app=app, limit=limit, offset=skip)
-    total = chats_of.one(user=user.id, app=app).number
+    wanted = {"user": user.id, "app": app or ""}
+    rows = page_of_chats(**wanted, limit=limit, offset=skip)
+    total = chats_of.one(**wanted).number
     return Page(chats(visit, user, rows), total, skip, limit)
 
 
