@@ -1,6 +1,7 @@
 """The database handle, what every table inherits, prepared queries, transactions, and the store's life."""
 
 import datetime
+import functools
 import os
 import sqlite3
 from collections import namedtuple
@@ -24,6 +25,7 @@ from peewee import (
     PeeweeException,
     SqliteDatabase,
     Value,
+    chunked,
 )
 from playhouse.db_url import connect
 from playhouse.migrations import Runner
@@ -144,6 +146,29 @@ class Prepared:
         for place, python_value in self.converters:
             values[place] = python_value(values[place])
         return values
+
+
+class PreparedMany:
+    """A prepared query about any number of ids, asked in batches of few sizes, so that few are built.
+
+    A batch that is smaller than its size has its last id several times.
+    """
+
+    SIZES = (1, 16, 256)
+
+    def __init__(self, build: Callable[[list[Value]], Any]) -> None:
+        self.sized = {
+            size: Prepared(functools.partial(build, [slot(f"id{place}") for place in range(size)]))
+            for size in self.SIZES
+        }
+
+    def __call__(self, ids: Iterable[Any]) -> list[Any]:
+        rows: list[Any] = []
+        for batch in chunked(sorted(set(ids)), self.SIZES[-1]):
+            size = next(size for size in self.SIZES if size >= len(batch))
+            padded = list(batch) + [batch[-1]] * (size - len(batch))
+            rows += self.sized[size](**{f"id{place}": each for place, each in enumerate(padded)})
+        return rows
 
 
 def is_sqlite() -> bool:

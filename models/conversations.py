@@ -1,11 +1,9 @@
 """Conversations, who takes part in them, what was said, and what was attached."""
 
-import functools
 from collections.abc import Iterator
 from typing import Any
 
 from peewee import (
-    JOIN,
     BooleanField,
     CharField,
     Check,
@@ -15,7 +13,7 @@ from peewee import (
     fn,
 )
 
-from .base import MomentField, Prepared, Table, is_sqlite, now, slot
+from .base import MomentField, Table, is_sqlite, now
 from .cleaning import CleanName, CleanText
 from .users import User
 
@@ -78,11 +76,6 @@ class Conversation(Table):
     def is_closed(self) -> bool:
         return self.status == CLOSED
 
-    @property
-    def is_direct(self) -> bool:
-        """Whether it is between two, so that each sees it under the other's name."""
-        return is_direct(self.app)
-
 
 def hold(conversation_id: int) -> Conversation:
     """The conversation, in which nobody else comes, goes or says anything until this transaction ends."""
@@ -93,6 +86,7 @@ def hold(conversation_id: int) -> Conversation:
 
 
 def is_direct(app: str) -> bool:
+    """Whether what is of this *app* is between two, so that each sees it under the other's name."""
     return app in (MESSAGES, CHAT)
 
 
@@ -213,11 +207,15 @@ class Attachment(Table):
 
     @classmethod
     def visible_to(cls, user: User) -> Any:
-        """What *user* may download: his own waiting uploads, and what is in conversations that he sees."""
+        """What *user* may download: his own waiting uploads, and what is in conversations he may read."""
         seen = (
             Participant.select(Participant.id)
             .join(Message, on=(Message.conversation == Participant.conversation))
-            .where(Message.id == cls.message, Participant.user == user, Participant.status == ACTIVE)
+            .where(
+                Message.id == cls.message,
+                Participant.user == user,
+                Participant.status.in_([ACTIVE, ASKED]),
+            )
         )
         own = (UploadGroup.uploader == user) & cls.message.is_null()
         return cls.select().join(UploadGroup).where(own | fn.EXISTS(seen))
@@ -233,234 +231,3 @@ def stored_files() -> Iterator[tuple[str, int, str]]:
 
 UNREAD = Participant.last_seq - Participant.read_seq - Participant.own_unread
 Participant.add_index(Participant.user, Participant.status, UNREAD, name="participant_unread")
-
-
-def _unread_conversations() -> Any:
-    return Participant.select(fn.COUNT(Participant.id).alias("number")).where(
-        Participant.user == slot("user"), Participant.status == ACTIVE, UNREAD > 0
-    )
-
-
-def _conversations_of() -> Any:
-    return Participant.select(fn.COUNT(Participant.id).alias("number")).where(
-        Participant.user == slot("user"), Participant.status == ACTIVE
-    )
-
-
-# What a message says, and its sender's own id for it.
-SAYING = (Message.body, Message.image_url, Message.link_url, Message.client_id)
-
-
-def _places() -> Any:
-    """What a user's list of conversations says of each, read from his own places in them."""
-    return (
-        Participant.select(
-            Participant.conversation.alias("id"),
-            Conversation.subject,
-            Conversation.app,
-            Conversation.status,
-            Conversation.open_invite,
-            Conversation.starter,
-            Conversation.started_at,
-            Conversation.last_seq,
-            UNREAD.alias("unread"),
-            Participant.invite_reason,
-            Conversation.peer,
-            Conversation.join_code,
-            Participant.status.alias("place"),
-            Participant.read_at,
-            Message.id.alias("last_id"),
-            Message.author.alias("last_author_id"),
-            Message.sent_at.alias("last_sent_at"),
-            *SAYING,
-        )
-        .join(Conversation)
-        .join(
-            Message,
-            JOIN.LEFT_OUTER,
-            on=(Message.id == Participant.newest_id) & (Message.conversation == Conversation.id),
-        )
-        .where(Participant.user == slot("user"))
-    )
-
-
-def _page(places: Any) -> Any:
-    return (
-        places.order_by(Participant.newest_id.desc(), Participant.conversation.desc())
-        .limit(slot("limit"))
-        .offset(slot("offset"))
-    )
-
-
-def _page_of_conversations() -> Any:
-    return _page(_places().where(Participant.status == ACTIVE))
-
-
-def _page_of_rooms() -> Any:
-    return _page(_places().where(Participant.status.in_(THERE), Conversation.app == DARKCHAT))
-
-
-def _place_in() -> Any:
-    return _places().where(Participant.conversation == slot("conversation"))
-
-
-def _in_talk(query: Any) -> Any:
-    """Those conversations, of all apps or of one, in which the user sees what is said by both sides."""
-    is_wanted = (slot("app") == "") | (Conversation.app == slot("app"))
-    return query.where(Participant.status == ACTIVE, Conversation.status.in_([OPEN, CLOSED]), is_wanted)
-
-
-def _page_of_chats() -> Any:
-    return _page(_in_talk(_places()))
-
-
-def _chats_of() -> Any:
-    counted = Participant.select(fn.COUNT(Participant.id).alias("number")).join(Conversation)
-    return _in_talk(counted.where(Participant.user == slot("user")))
-
-
-def _requested(query: Any, direction: str) -> Any:
-    """Those chats with a certain status that the user has asked for, or is asked for, or both."""
-    sent = (Conversation.starter == slot("user")) & (Participant.status == ACTIVE)
-    received = Participant.status == ASKED
-    ways = {"sent": sent, "received": received, "all": sent | received}
-    return query.where(Conversation.app == CHAT, Conversation.status == slot("status"), ways[direction])
-
-
-@functools.cache
-def page_of_requests(direction: str) -> Prepared:
-    """Requests that are ``sent``, ``received``, or ``all``, the newest first."""
-    return Prepared(
-        lambda: (
-            _requested(_places(), direction)
-            .order_by(Participant.conversation.desc())
-            .limit(slot("limit"))
-            .offset(slot("offset"))
-        )
-    )
-
-
-@functools.cache
-def requests_of(direction: str) -> Prepared:
-    """How many of them there are."""
-    counted = Participant.select(fn.COUNT(Participant.id).alias("number")).join(Conversation)
-    return Prepared(lambda: _requested(counted.where(Participant.user == slot("user")), direction))
-
-
-def _totals() -> Any:
-    """What is unread, over all conversations that the user sees: messages, and conversations with any."""
-    return Participant.select(
-        fn.COALESCE(fn.SUM(UNREAD), 0).alias("messages"), fn.COUNT(Participant.id).alias("chats")
-    ).where(Participant.user == slot("user"), Participant.status == ACTIVE, UNREAD > 0)
-
-
-def _page_of_messages() -> Any:
-    return (
-        Message.select(
-            Message.id,
-            Message.seq,
-            Message.author,
-            Message.kind,
-            Message.sent_at,
-            *SAYING,
-            User.seen_at,
-            User.display_name,
-            User.number,
-            Participant.status,
-        )
-        .join(User, JOIN.LEFT_OUTER)
-        .join(
-            Participant,
-            JOIN.LEFT_OUTER,
-            on=(Participant.conversation == Message.conversation) & (Participant.user == Message.author),
-        )
-        .where(Message.conversation == slot("conversation"), Message.seq.between(slot("first"), slot("last")))
-        .order_by(Message.seq)
-    )
-
-
-def _attachments_of_page() -> Any:
-    return (
-        Attachment.select(
-            Attachment.id,
-            Attachment.message,
-            Attachment.filename,
-            Attachment.extension,
-            Attachment.size,
-            Attachment.thumbnail,
-        )
-        .join(Message)
-        .where(Message.conversation == slot("conversation"), Message.seq.between(slot("first"), slot("last")))
-        .order_by(Attachment.id)
-    )
-
-
-def attachments_with(message_ids: list[int]) -> Any:
-    """What these messages carry, in the order of the uploads."""
-    return Attachment.select().where(Attachment.message.in_(message_ids)).order_by(Attachment.id)
-
-
-unread_conversations = Prepared(_unread_conversations)
-conversations_of = Prepared(_conversations_of)
-page_of_conversations = Prepared(_page_of_conversations)
-page_of_rooms = Prepared(_page_of_rooms)
-place_in = Prepared(_place_in)
-page_of_chats = Prepared(_page_of_chats)
-chats_of = Prepared(_chats_of)
-unread_totals = Prepared(_totals)
-page_of_messages = Prepared(_page_of_messages)
-attachments_of_page = Prepared(_attachments_of_page)
-
-
-@functools.cache
-def _people(conversations: int) -> Prepared:
-    places = [slot(f"conversation{number}") for number in range(conversations)]
-    return Prepared(
-        lambda: (
-            Participant.select(
-                Participant.conversation,
-                Participant.status,
-                User.id,
-                User.username,
-                User.display_name,
-                User.number,
-                User.avatar,
-                User.seen_at,
-                User.is_admin,
-                User.disabled_at,
-            )
-            .join(User, on=(Participant.user == User.id))
-            .where(Participant.conversation.in_(places))
-            .order_by(Participant.id)
-        )
-    )
-
-
-def people_in(conversation_ids: list[int]) -> list[Any]:
-    """Everyone who takes or took part in these conversations, in the order in which they came."""
-    if not conversation_ids:
-        return []
-    values = {f"conversation{number}": each for number, each in enumerate(conversation_ids)}
-    return _people(len(conversation_ids))(**values)
-
-
-RECENT = 200
-
-
-def people_met(user: User) -> Any:
-    """Those with whom *user* talks, by the newest message of a conversation they share."""
-    mine = (
-        Participant.of(user)
-        .select(Participant.conversation, Participant.newest_id)
-        .order_by(Participant.newest_id.desc())
-        .limit(RECENT)
-        .alias("mine")
-    )
-    return (
-        User.enabled()
-        .join(Participant, on=(Participant.user == User.id))
-        .join(mine, on=(mine.c.conversation_id == Participant.conversation))
-        .where(User.id != user.id)
-        .group_by(User.id)
-        .order_by(fn.MAX(mine.c.newest_id).desc(), User.id)
-    )

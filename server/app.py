@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("switchboard")
 
 ENDPOINTS = ("/mobiquo/mobiquo.php", "/mobiquo/mobiquo", "/mobiquo", "/RPC2")
-# Where the environment of a request tells the gateway that its answer goes on, and for whom.
-LISTENING = "switchboard.listening"
 ATTACHMENT = re.compile(r"/attachments/([0-9]{1,18})/(thumbnail/)?[^/]+", re.ASCII)
 MULTIPART_ROOM = 64 * 1024
 METHODS = SYSTEM | tapatalk.face.methods | phone.face.methods
@@ -71,12 +69,11 @@ class App:
         self.settings = settings
         self.files = Files(settings.files_folder)
         self.house = House(settings, self.files, Passwords(slots_for(settings.workers)))
-        self.chat = RestDoor(chat.face.routes, settings)
+        self.chat = RestDoor(chat.face.routes.values(), settings)
         self.routes: dict[str, dict[str, Callable[[Visit], Response]]] = {
             **{path: {"POST": self.xmlrpc, "GET": self.page} for path in ENDPOINTS},
             "/mobiquo/upload.php": {"POST": self.upload},
             "/mobiquo/avatar.php": {"GET": self.avatar},
-            "/chat/events": {"GET": self.events, "OPTIONS": self.events_preflight},
             "/healthz": {"GET": self.health},
             "/openapi.json": {"GET": self.openapi},
             "/docs": {"GET": self.docs},
@@ -190,26 +187,6 @@ class App:
         origin = self.chat.of_origin(visit.request.headers.get("Origin", ""))
         return guarded(Response(document, headers=origin, mimetype="application/json"))
 
-    def events(self, visit: Visit) -> Response:
-        """The head of an answer that goes on, told to the gateway by what is put into its environment."""
-        with storage():
-            listening = visit.listening()
-        if visit.request.method == "GET":
-            visit.request.environ[LISTENING] = listening
-            visit.note(visit.called, "listens")
-        response = Response(mimetype="text/event-stream")
-        response.automatically_set_content_length = False
-        response.headers["Cache-Control"] = "no-store"
-        # A proxy shall hand on what comes when it comes.
-        response.headers["X-Accel-Buffering"] = "no"
-        response.headers.update(self.chat.of_origin(visit.request.headers.get("Origin", "")))
-        return guarded(response)
-
-    def events_preflight(self, visit: Visit) -> Response:
-        """Whether a page of another origin may listen."""
-        origin = self.chat.of_origin(visit.request.headers.get("Origin", ""))
-        return Response(status=204, headers={"Allow": "GET", "Access-Control-Allow-Methods": "GET", **origin})
-
     def health(self, visit: Visit) -> Response:
         with storage():
             database.execute_sql("SELECT 1").fetchone()
@@ -240,7 +217,7 @@ def chat_page(server: str) -> bytes:
 def chat_document(server: str) -> dict[str, Any]:
     """The chat door as programs read it, for clients that reach it at the address *server*."""
     about = openapi.About(chat.TITLE, __version__, chat.ABOUT, chat.SECURITY, server)
-    return openapi.document(chat.face.routes, about, chat.OTHERS)
+    return openapi.document(chat.face.routes.values(), about, chat.OTHERS)
 
 
 def chat_section(server: str) -> "Section":

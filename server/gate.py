@@ -14,18 +14,18 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from io import BytesIO
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 # Granian hands the name on without saying so to a type checker.
 from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]
 
 from . import pictures
 from .actions import housekeeping
-from .app import LISTENING, App, log_request
+from .app import App, log_request
 from .config import Settings
 from .errors import Refusal, TooMany, TooSlow, Unavailable
 from .listeners import Hub
 from .passwords import slots_for
+from .rest import LISTENING
 from .visits import COOKIE, new_id
 from .wire.coding import TooLarge
 
@@ -184,7 +184,8 @@ def environ_of(scope: Any, body: bytes) -> dict[str, Any]:
     environ = {
         "REQUEST_METHOD": scope.method,
         "SCRIPT_NAME": "",
-        "PATH_INFO": unquote_to_bytes(scope.path).decode("latin-1"),
+        # Granian has undone the percent signs already; WSGI wants the bytes as if they were Latin-1.
+        "PATH_INFO": scope.path.encode().decode("latin-1"),
         "QUERY_STRING": scope.query_string.encode().decode("latin-1"),
         "SERVER_NAME": host,
         "SERVER_PORT": port,

@@ -45,7 +45,7 @@ class Hub:
     """Everybody who listens in this process."""
 
     def __init__(self, settings: Settings) -> None:
-        self.feed = Feed()
+        self.feed = Feed(settings.url)
         self.heartbeat = settings.heartbeat
         self.most = settings.most_listeners if settings.limits == "on" else 0
         self.count: Counter[int] = Counter()
@@ -123,7 +123,7 @@ class Hub:
         """One look at the log; whether another one is due at once."""
         if self.position is None:
             self.position = await self.in_thread(self.feed.start)
-        arriving = [each for each in self.arriving if each.connection.has_room(0)][:AT_ONCE]
+        arriving = self.next_arriving()
         arrivals = [Arrival(each.right.user_id, each.seen) for each in arriving]
         news: News = await self.in_thread(self.feed.look, self.position, set(self.here), arrivals)
         self.position = news.position
@@ -134,9 +134,18 @@ class Hub:
         for listener, welcome in zip(arriving, news.welcomes, strict=False):
             listener.seen = welcome.seen
             await listener.send(welcome.chunks, is_missed=True)
-            if welcome.is_current and self.arriving.pop(listener, self) is None:
+            if self.arriving.pop(listener, self) is not None:
+                continue
+            if welcome.is_current:
                 self.here.setdefault(listener.right.user_id, set()).add(listener)
+            else:
+                self.arriving[listener] = None
         return news.is_more or (bool(news.welcomes) and bool(self.arriving))
+
+    def next_arriving(self) -> list["Listener"]:
+        """Those who are brought up to date now: first who missed nothing, then whoever waits the longest."""
+        ready = [each for each in self.arriving if each.connection.has_room(0)]
+        return sorted(ready, key=lambda each: each.seen is not None)[:AT_ONCE]
 
     async def in_thread(self, work: Callable[..., Any], *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self.thread, work, *arguments)
@@ -145,20 +154,25 @@ class Hub:
         """Now and then give all a sign of life, and cut those off who may not listen any more."""
         while True:
             await asyncio.sleep(self.heartbeat)
-            for listener in self.listeners:
-                # To whom something is on its way nobody has to give a sign, unless it has been for too long.
-                if listener.connection.is_free() or listener.connection.is_stuck():
-                    await listener.send([SIGN_OF_LIFE])
             try:
-                rights = {listener.right for listener in self.listeners}
-                standing = await self.in_thread(self.feed.standing, rights) if rights else rights
+                await self.give_signs()
+                await self.end_fallen()
             except Exception as error:
                 log_trouble(error)
-                continue
-            for listener in self.listeners:
-                # One who came meanwhile has only just been checked.
-                if listener.right in rights - standing:
-                    listener.end()
+
+    async def give_signs(self) -> None:
+        for listener in self.listeners:
+            # To whom something is on its way nobody has to give a sign, unless it has been for too long.
+            if listener.connection.is_free() or listener.connection.is_stuck():
+                await listener.send([SIGN_OF_LIFE])
+
+    async def end_fallen(self) -> None:
+        """End the answers to those who may not listen any more."""
+        rights = {listener.right for listener in self.listeners}
+        fallen = rights - await self.in_thread(self.feed.standing, rights) if rights else set()
+        for listener in self.listeners:
+            if listener.right in fallen:
+                listener.end()
 
 
 def log_trouble(error: Exception) -> None:

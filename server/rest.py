@@ -2,7 +2,9 @@
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from io import BytesIO
 from typing import Any
 
 from werkzeug.exceptions import HTTPException
@@ -11,7 +13,7 @@ from werkzeug.wrappers import Response
 from .actions import limits
 from .config import Settings
 from .errors import BadInput, Broken, NotFound, Refusal, Unavailable, WrongType
-from .visits import Visit, storage
+from .visits import Listening, Visit, storage
 from .wire.coding import inflated
 from .wire.rest import (
     KEY,
@@ -29,6 +31,8 @@ from .wire.rest import (
 
 log = logging.getLogger(__name__)
 
+# Where the environment of a request tells the gateway that its answer goes on, and for whom.
+LISTENING = "switchboard.listening"
 # A body of no type, or of the one that curl gives it by itself, can be JSON as well.
 JSON = ("application/json", "", "application/x-www-form-urlencoded")
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
@@ -40,7 +44,7 @@ DAY = "86400"
 class RestDoor:
     """Answers what stands at the addresses of declared *routes*."""
 
-    def __init__(self, routes: list[Route], settings: Settings) -> None:
+    def __init__(self, routes: Iterable[Route], settings: Settings) -> None:
         self.routes, self.settings = Routes(routes), settings
 
     def holds(self, path: str) -> bool:
@@ -50,17 +54,12 @@ class RestDoor:
     def __call__(self, visit: Visit) -> Response:
         visit.takes_cookie = False
         answer = self.answer(visit)
-        response = Response(answer.body, answer.status, content_type=answer.media_type)
+        is_live = isinstance(answer.value, Listening)
+        response = live(visit, answer.value) if is_live else whole(visit, answer)
         origin = self.of_origin(visit.request.headers.get("Origin", ""))
         for name, value in {**answer.headers, **self.of_limits(visit), **origin}.items():
             response.headers[name] = value
         response.headers["X-Content-Type-Options"] = "nosniff"
-        if visit.request.method in ("GET", "HEAD") and answer.status == 200:
-            response.headers["Cache-Control"] = "private, no-cache"
-            response.set_etag(digest(answer.body)[:32])
-            response.make_conditional(visit.request)
-        else:
-            response.headers["Cache-Control"] = "no-store"
         return response
 
     def answer(self, visit: Visit) -> Answer:
@@ -70,6 +69,8 @@ class RestDoor:
                 return self.preflight(path)
             route, in_path = self.routes.find("GET" if verb == "HEAD" else verb, path)
             visit.note(route.method.name, "")
+            if route.method.actor is not None:
+                visit.give(route.method.actor)
             query = visit.request.args.to_dict()
             sent = {} if route.reads_query else body_of(visit)
             return self.carry_out(visit, route, in_path, query, sent)
@@ -86,9 +87,8 @@ class RestDoor:
         self, visit: Visit, route: Route, in_path: dict[str, str], query: dict[str, str], sent: dict[str, Any]
     ) -> Answer:
         visit.status = route.statuses[0]
-        visit.repeat = repeat_of(visit, route, in_path, sent)
-        answer = call(visit, route, in_path, query, sent)
-        return Answer(visit.status, answer.value, answer.headers) if answer.status != visit.status else answer
+        visit.repeats = repeats_of(visit, route, in_path, sent)
+        return replace(call(visit, route, in_path, query, sent), status=visit.status)
 
     def preflight(self, path: str) -> Answer:
         verbs = ", ".join(self.routes.verbs(path))
@@ -119,6 +119,30 @@ class RestDoor:
         }
 
 
+def whole(visit: Visit, answer: Answer) -> Response:
+    """An answer that is there at once; what was read is sent only to those who have something else."""
+    response = Response(answer.body, answer.status, content_type=answer.media_type)
+    response.headers["Cache-Control"] = "no-store"
+    if visit.request.method in ("GET", "HEAD") and answer.status == 200:
+        response.headers["Cache-Control"] = "private, no-cache"
+        response.set_etag(digest(answer.body, written(dict(answer.headers)))[:32])
+        response.make_conditional(visit.request)
+    return response
+
+
+def live(visit: Visit, listening: Listening) -> Response:
+    """The head of an answer that goes on, told to the gateway by what is put into its environment."""
+    if visit.request.method == "GET":
+        visit.request.environ[LISTENING] = listening
+        visit.note(visit.called, "listens")
+    response = Response(mimetype="text/event-stream")
+    response.automatically_set_content_length = False
+    response.headers["Cache-Control"] = "no-store"
+    # A proxy shall hand on what comes when it comes.
+    response.headers["X-Accel-Buffering"] = "no"
+    return response
+
+
 def plain_path(path: str) -> str:
     """The path without a slash at its end, with which it means the same."""
     return path.rstrip("/") or "/"
@@ -127,28 +151,38 @@ def plain_path(path: str) -> str:
 def body_of(visit: Visit) -> dict[str, Any]:
     """What a body says, whether it is JSON or a form."""
     request = visit.request
-    body = request.get_data(parse_form_data=False)
+    encoding = request.headers.get("Content-Encoding", "")
+    body = inflated(request.get_data(parse_form_data=False), encoding, visit.settings.max_request)
     if request.mimetype in FORMS and not body.lstrip().startswith(b"{"):
-        return request.form.to_dict()
+        parser = request.make_form_data_parser()
+        _, form, _ = parser.parse(BytesIO(body), request.mimetype, len(body), request.mimetype_params)
+        return form.to_dict()
     if body and request.mimetype not in JSON:
         raise WrongType("The body has to be JSON or a form.")
-    encoding = request.headers.get("Content-Encoding", "")
-    return read_json(inflated(body, encoding, visit.settings.max_request))
+    return read_json(body)
 
 
-def repeat_of(
+def repeats_of(
     visit: Visit, route: Route, in_path: dict[str, str], sent: dict[str, Any]
-) -> tuple[str, str] | None:
-    """The key of a request that may come again, with the digest of what it asks; None without a key."""
+) -> list[tuple[str, str]]:
+    """The keys of a request that may come again, each with the digest of what it asks.
+
+    There are two where the message has an id of its client's own: a client may give each attempt a header of
+    its own, and calls the message the same.
+    """
     given = visit.request.headers.get(KEY, "")
-    own = str(sent.get(route.once) or "") if route.once else ""
-    if visit.request.method != "POST" or route.method.actor is None or not (given or own):
-        return None
+    if visit.request.method != "POST" or route.method.actor is None or not (given or route.once):
+        return []
+    asked = route.method.bind_names({**sent, **in_path})
+    own = asked.get(route.once) or ""
     if len(given) > LONGEST_KEY or len(own) > LONGEST_KEY:
         raise BadInput(f"A key has at most {LONGEST_KEY} characters.", "BAD_KEY")
-    # A client may give each attempt a header of its own; what it calls the message itself is the same.
-    numbers = {name: int(value) if value.isdecimal() else value for name, value in in_path.items()}
-    place = json.dumps([route.method.name, numbers]).encode()
-    asked = json.dumps(sent, sort_keys=True).encode()
-    name = f"body {own}" if own else f"header {given}"
-    return digest(name.encode(errors="surrogatepass"), place if own else b""), digest(place, asked)
+    place = written([route.method.name, {key: asked[key] for key in route.method.keys_of(in_path)}])
+    whole = digest(place, written(asked))
+    keys = [digest(f"body {own}".encode(), place)] if own else []
+    keys += [digest(f"header {given}".encode(errors="surrogatepass"))] if given else []
+    return [(key, whole) for key in keys]
+
+
+def written(value: Any) -> bytes:
+    return json.dumps(value, sort_keys=True).encode()

@@ -58,6 +58,7 @@ def greeting(settings: Settings, cast: Cast | None) -> str:
         f"Switchboard {__version__}",
         f"  forum apps:  {base}/mobiquo/mobiquo.php (or the short {base}/RPC2)",
         f"  game server: {base}/RPC2",
+        f"  websites:    {base}/chat",
         f"  reference:   {base}/mobiquo and {base}/docs",
         f"  store:       {settings.database}, files in {settings.files_folder}",
     ]

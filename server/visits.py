@@ -9,7 +9,7 @@ import re
 import secrets
 import urllib.parse
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -91,8 +91,8 @@ class Visit:
     None to leave it as it is. *id*, *called* and *outcome* are for the log: what was called, and what came
     of it where that is more than HTTP's status.
 
-    At a REST door *takes_cookie* is off; *status* is the answer's, *repeat* names a request that may come
-    again and digests it. *secret* is the access token, where one was used.
+    At a REST door *takes_cookie* is off; *status* is the answer's, *repeats* name a request that may come
+    again and digest it. *secret* is the access token, where one was used.
     """
 
     def __init__(self, request: Request, house: House) -> None:
@@ -103,7 +103,7 @@ class Visit:
         self.takes_cookie = True
         self.secret = ""
         self.status = 200
-        self.repeat: tuple[str, str] | None = None
+        self.repeats: list[tuple[str, str]] = []
         self.id = new_id()
         self.called, self.outcome = request.path, ""
 
@@ -113,13 +113,12 @@ class Visit:
 
     def transact(self, work: Callable[[], Any], kind: Transaction) -> Any:
         """The result of *work* in one transaction, where the kind says so."""
-        if self.repeat is not None:
-            key, digest = self.repeat
-            return self.transact_once(work, key, digest)
+        if self.repeats:
+            return self.transact_once(work)
         with storage():
             return work() if kind == "none" else transact(work, writes=kind == "write")
 
-    def transact_once(self, work: Callable[[], Any], key: str, digest: str) -> Any:
+    def transact_once(self, work: Callable[[], Any]) -> Any:
         """The same, or where this request has come before, what it was answered then."""
 
         def done() -> tuple[int, str]:
@@ -128,7 +127,7 @@ class Visit:
 
         user = self.actor()
         with storage():
-            self.status, body = transact(lambda: repeats.once(user, key, digest, done), writes=True)
+            self.status, body = transact(lambda: repeats.once(user, self.repeats, done), writes=True)
         return json.loads(body)
 
     def actor(self) -> User:
@@ -202,16 +201,14 @@ class Visit:
         """
         args, headers = self.request.args, self.request.headers
         header = headers.get("Authorization", "") or headers.get("X-API-Key", "")
-        secret = secret_of(header) if header else args.get("access_token", "")
-        user = self.by_header(header) if header else by_token(secret)
-        if not isinstance(user, User):
+        self.identity = self.by_header(header or f"Bearer {args.get('access_token', '')}")
+        if not isinstance(self.identity, User):
             raise NotAuthenticated()
-        self.identity = user
-        self.see(user)
-        token = digest_of(secret) if by_token(secret) else ""
+        self.see(self.identity)
+        token = digest_of(self.secret) if self.secret else ""
         seen = headers.get("Last-Event-ID", "") or args.get("lastEventId", "")
         known = int(seen) if EVENT_ID.fullmatch(seen) else None
-        return Listening(Right(user.id, token, None if token else user.password), known)
+        return Listening(Right(self.identity.id, token, None if token else self.identity.password), known)
 
     def by_header(self, header: str) -> User | Script | None:
         scheme, _, rest = header.strip().partition(" ")
@@ -330,12 +327,8 @@ def new_id() -> str:
 
 
 def secret_of(header: str) -> str:
-    """What is secret in a header that says who makes the request."""
+    """The token or key in a header, with or without Bearer before it."""
     scheme, _, rest = header.strip().partition(" ")
-    if scheme.lower() == "basic" and rest:
-        with suppress(ValueError):
-            return base64.b64decode(rest.strip(), validate=True).decode().partition(":")[2]
-        return ""
     return rest.strip() if scheme.lower() == "bearer" else header.strip()
 
 

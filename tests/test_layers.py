@@ -36,7 +36,7 @@ MAY_IMPORT = {
         "server.passwords",
         "server.wire",
     },
-    "server.listeners": {"models", "server.faces", "server.visits"},
+    "server.listeners": {"models", "server.config", "server.faces", "server.visits"},
     "server.rest": {
         "server.actions",
         "server.config",

@@ -209,10 +209,11 @@ def named(name: str) -> User:
 
 
 def set_password(passwords: Passwords, user: User, password: str) -> None:
-    """Change the password, which ends all sessions."""
+    """Change the password, which ends all sessions and takes back all access tokens."""
     user.password = passwords.hash(password)
     user.save()
-    Session.delete().where(Session.user == user).execute()
+    for credential in (Session, AccessToken):
+        credential.delete().where(credential.user == user).execute()
 
 
 def disable(user: User) -> None:

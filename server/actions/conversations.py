@@ -2,6 +2,7 @@
 
 from models import (
     ACTIVE,
+    ASKED,
     CLOSED,
     DARKCHAT,
     DECLINED,
@@ -20,6 +21,7 @@ from models import (
     User,
     database,
     hold,
+    is_direct,
     newest_id,
 )
 
@@ -190,12 +192,17 @@ def hand_over(room: Conversation, user_id: int, heir_id: int) -> None:
 
 def part(conversation: Conversation) -> None:
     """End what two had; what they say to each other from now on is a new conversation."""
-    if conversation.is_direct:
+    if is_direct(conversation.app):
         conversation.pair, conversation.status = None, CLOSED
         conversation.save()
 
 
 def erase(files: Files, conversation_id: int) -> None:
+    """Take away a conversation that nobody is in, with all that was said; who was asked for it is told."""
+    asked = Participant.select().where(
+        Participant.conversation == conversation_id, Participant.status == ASKED
+    )
+    events.changed([participant.user_id for participant in asked])
     of_conversation = Attachment.select().join(Message).where(Message.conversation == conversation_id)
     names = [name for each in of_conversation for name in each.stored]
     Conversation.delete().where(Conversation.id == conversation_id).execute()

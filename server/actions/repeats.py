@@ -10,11 +10,14 @@ from ..errors import KeyReused
 LIFE = datetime.timedelta(hours=24)
 
 
-def once(user: User, key: str, digest: str, work: Callable[[], tuple[int, str]]) -> tuple[int, str]:
-    """The status and body that *work* gives, or gave when this *user* came with the *key* before.
+def once(user: User, keys: list[tuple[str, str]], work: Callable[[], tuple[int, str]]) -> tuple[int, str]:
+    """The status and body that *work* gives, or gave when this *user* came with one of the *keys* before.
 
-    :param digest: of all that was asked; the same key with something else is refused
+    :param keys: each with a digest of all that was asked; the same key with something else is refused
     """
+    if not keys:
+        return work()
+    (key, digest), *others = keys
     KeptAnswer.delete().where(
         KeptAnswer.user == user, KeptAnswer.key == key, KeptAnswer.kept_at < now() - LIFE
     ).execute()
@@ -26,7 +29,7 @@ def once(user: User, key: str, digest: str, work: Callable[[], tuple[int, str]])
     )
     if not list(made):
         return again(user, key, digest)
-    status, body = work()
+    status, body = once(user, others, work)
     KeptAnswer.update(status=status, body=body).where(
         KeptAnswer.user == user, KeptAnswer.key == key
     ).execute()

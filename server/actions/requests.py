@@ -29,11 +29,13 @@ def request(settings: Settings, user: User, other: User) -> tuple[Conversation, 
 
 def see_again(chat: Conversation, user: User) -> None:
     """Let *user*, who has hidden or left the chat, see it again because he asks for it."""
-    Participant.update(status=ACTIVE, last_seq=chat.last_seq, newest_id=newest_id(chat)).where(
+    away = Participant.update(status=ACTIVE, last_seq=chat.last_seq, newest_id=newest_id(chat)).where(
         Participant.conversation == chat,
         Participant.user == user,
         Participant.status.in_([HIDDEN, LEFT]),
-    ).execute()
+    )
+    if away.execute():
+        events.changed([user.id])
 
 
 def begin(user: User, other: User, pair: str) -> tuple[Conversation, bool]:
@@ -60,6 +62,4 @@ def withdraw(files: Files, user: User, chat: Conversation) -> None:
         raise NotAllowed("Only who has asked can take it back.", "NOT_SENDER")
     if chat.status != PENDING:
         raise Conflict("This chat is no longer a pending request.", "NOT_PENDING")
-    asked = chat.participants.where(Participant.status == ASKED)
-    events.changed([participant.user_id for participant in asked])
     conversations.erase(files, chat.id)

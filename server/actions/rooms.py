@@ -18,7 +18,7 @@ from models import (
 )
 
 from ..errors import BadInput, Conflict, NotFound
-from . import conversations, messages
+from . import conversations, events, messages
 
 CODE = re.compile(r"[A-Z0-9]{4,16}")
 # Nothing that one player could read to another as something else.
@@ -73,7 +73,9 @@ def join(room: Conversation, user: User) -> None:
         Participant.user == user,
         Participant.status.in_(THERE),
     )
-    if not there.execute():
+    if there.execute():
+        events.changed([user.id])
+    else:
         enter(room, user)
 
 

@@ -10,6 +10,7 @@ from ..wire.rest import Route
 from ..wire.types import Codec
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 
 
 class Face:
@@ -29,7 +30,7 @@ class Face:
         self.actor, self.refuse, self.spell = actor, refuse, spell
         self.methods: dict[str, Method] = {}
         self.forms: dict[str, Method] = {}
-        self.routes: list[Route] = []
+        self.routes: dict[str, Route] = {}
 
     def method(
         self,
@@ -41,8 +42,8 @@ class Face:
         """Publish the function below, under its own name or another; open to *anyone* only if so asked."""
 
         def publish(function: F) -> F:
-            actor = None if anyone else self.actor
-            self.declare(self.methods, function, name or function.__name__, transaction, actor, instead)
+            method = self.declare(name or function.__name__, function, transaction, anyone, instead)
+            self.keep(self.methods, method.name, method)
             return function
 
         return publish
@@ -51,7 +52,7 @@ class Face:
         """Publish the function below as one that takes a file; it opens a transaction where it needs one."""
 
         def publish(function: F) -> F:
-            self.declare(self.forms, function, function.__name__, "none", self.actor)
+            self.keep(self.forms, function.__name__, self.declare(function.__name__, function, "none"))
             return function
 
         return publish
@@ -72,26 +73,29 @@ class Face:
         """
 
         def publish(function: F) -> F:
-            actor = None if anyone else self.actor
-            name = f"{verbs.split()[0]} {paths[0]}"
-            method = Method(function, name, transaction, self.refuse, actor, self.spell)
-            self.routes.append(Route(method, verbs.split(), list(paths), list(statuses), once))
+            method = self.declare(f"{verbs.split()[0]} {paths[0]}", function, transaction, anyone)
+            route = Route(method, verbs.split(), list(paths), list(statuses), once)
+            self.keep(self.routes, method.name, route)
             return function
 
         return publish
 
     def declare(
         self,
-        registry: dict[str, Method],
-        function: Callable[..., Any],
         name: str,
+        function: Callable[..., Any],
         transaction: Transaction,
-        actor: Any,
+        anyone: bool = False,
         instead: Mapping[str, Instead] = MappingProxyType({}),
-    ) -> None:
+    ) -> Method:
+        actor = None if anyone else self.actor
         method = Method(function, name, transaction, self.refuse, actor, self.spell, instead)
+        if anyone and self.actor in method.given:
+            raise TypeError(f"{name} is open to anyone and asks for {self.actor.__name__}")
+        return method
+
+    @staticmethod
+    def keep(registry: dict[str, T], name: str, declared: T) -> None:
         if name in registry:
             raise TypeError(f"{name} is declared twice")
-        if actor is None and self.actor in method.given:
-            raise TypeError(f"{name} is open to anyone and asks for {self.actor.__name__}")
-        registry[name] = method
+        registry[name] = declared

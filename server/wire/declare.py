@@ -6,7 +6,7 @@ Parameters before the slash are given by the server and say who may call; those 
 import inspect
 import re
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, Protocol
@@ -154,6 +154,10 @@ class Method:
             for p in self.params
             if p.name in values and (p.required or not is_skipped(values[p.name]))
         }
+
+    def keys_of(self, names: Collection[str]) -> list[str]:
+        """What the function calls the parameters that have these *names* on the wire."""
+        return [param.key for param in self.params if param.name in names]
 
     def wrong_number(self, number: int) -> str:
         accepted = str(self.least) if self.least == self.most else f"{self.least} to {self.most}"

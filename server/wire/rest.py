@@ -15,7 +15,7 @@ from .types import Page, Paged
 PLACE = re.compile(r"\{(\w+)\}")
 READS = ("GET", "DELETE")
 HALF = re.compile("[\ud800-\udfff]")
-DEEPEST = 32
+DEEPEST, MOST_VALUES = 32, 10_000
 ENVELOPE = "envelope"
 TOTAL = "X-Total-Count"
 KEY = "Idempotency-Key"
@@ -64,7 +64,7 @@ class Route:
     """A declared method at an address: its *verbs*, its *paths* with places in braces, its statuses.
 
     Of several paths and verbs the first is the one that is told of; the others do the same. Values of the
-    member *once* name a request that may come twice and is carried out once.
+    parameter *once* name a request that may come twice and is carried out once.
     """
 
     def __init__(
@@ -133,7 +133,7 @@ def call(
 def listed(page: Page[Any], query: Mapping[str, str]) -> Answer:
     """A list with what there is to know of the rest, in the head or around it."""
     headers = {TOTAL: str(page.total)}
-    links = ", ".join(f'<?{terms(query, skip, page.limit)}>; rel="{rel}"' for rel, skip in neighbours(page))
+    links = ", ".join(f'<?{terms(query, *part)}>; rel="{rel}"' for rel, *part in neighbours(page))
     if links:
         headers["Link"] = links
     if query.get(ENVELOPE) not in ("1", "true"):
@@ -147,12 +147,13 @@ def listed(page: Page[Any], query: Mapping[str, str]) -> Answer:
     return Answer(200, {"payload": page.items, "details": details}, headers)
 
 
-def neighbours(page: Page[Any]) -> Iterable[tuple[str, int]]:
-    """Where the pages beside this one begin."""
+def neighbours(page: Page[Any]) -> Iterable[tuple[str, int, int]]:
+    """Where the pages beside this one begin, and how many they hold."""
     if page.limit and page.skip + len(page.items) < page.total:
-        yield "next", page.skip + page.limit
+        yield "next", page.skip + page.limit, page.limit
     if page.limit and page.skip:
-        yield "prev", max(0, page.skip - page.limit)
+        start = min(page.skip, page.total)
+        yield "prev", max(0, start - page.limit), min(start, page.limit)
 
 
 def terms(query: Mapping[str, str], skip: int, limit: int) -> str:
@@ -194,8 +195,8 @@ def read_json(body: bytes) -> dict[str, Any]:
         value = whole(json.loads(body, parse_constant=refuse_constant))
     except (ValueError, RecursionError):
         raise BadInput("The body is no JSON.", "BAD_JSON") from None
-    if type(value) is not dict or depth(value) > DEEPEST:
-        raise BadInput("The body has to be a JSON object, not too deep.", "BAD_JSON")
+    if type(value) is not dict or not is_modest(value):
+        raise BadInput("The body has to be a JSON object, not too deep and not too long.", "BAD_JSON")
     return value
 
 
@@ -211,18 +212,25 @@ def refuse_constant(word: str) -> Any:
     raise ValueError(word)
 
 
-def depth(value: Any) -> int:
-    """How many objects and arrays stand inside each other, counted level by level."""
-    level, deep = [value], 0
-    while level := [each for each in level if isinstance(each, dict | list)]:
-        deep += 1
-        level = [inner for each in level for inner in (each.values() if isinstance(each, dict) else each)]
-    return deep
+def is_modest(value: Any) -> bool:
+    """Whether not too many values stand in it, nor too many inside each other; counted level by level."""
+    level, deep, many = [value], 0, 0
+    while level and deep <= DEEPEST and many <= MOST_VALUES:
+        level = [inner for each in level for inner in inside(each)]
+        deep, many = deep + 1, many + len(level)
+    return not level
+
+
+def inside(value: Any) -> Iterable[Any]:
+    """What stands in a JSON value."""
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def digest(*parts: bytes) -> str:
     """What tells one request or answer from another."""
-    whole = hashlib.sha256()
+    made = hashlib.sha256()
     for part in parts:
-        whole.update(len(part).to_bytes(8, "big") + part)
-    return whole.hexdigest()
+        made.update(len(part).to_bytes(8, "big") + part)
+    return made.hexdigest()

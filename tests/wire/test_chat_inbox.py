@@ -288,6 +288,16 @@ class TestSaying:
         assert (attached["size"], attached["type"]) == (5, "txt")
         assert second.get(attached["url"].removeprefix(live.address)).body == b"hello"
 
+    def test_the_file_of_a_request_may_be_read(
+        self, live: Live, one: Player, first: Chatter, second: Chatter
+    ) -> None:
+        """Who is asked for a chat may read the file that came with the request as well."""
+        chat, upload = first.asks(second), upload_text(live, one)
+        one.rpc.reply_conversation(chat, b"a file", b"", [upload["attachment_id"]], upload["group_id"])
+        [message] = second.get(f"/chat/{chat}/messages").json
+        url = message["attachments"][0]["url"].removeprefix(live.address)
+        assert second.get(url).body == b"hello"
+
 
 def upload_text(live: Live, member: Member) -> Answer:
     """A file that waits to be sent."""

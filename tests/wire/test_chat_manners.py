@@ -78,6 +78,9 @@ class TestProblems:
     def test_a_guest_learns_nothing_of_his_mistakes(self, guest: Client) -> None:
         """A request without a credential is refused for that alone, also where its values are wrong."""
         check_problem(guest.get("/chat", limit=101), 401, "UNAUTHORIZED")
+        for kind in ("application/json", "image/png"):
+            answer = guest.send("POST", "/chat", b"no JSON", Content_Type=kind)
+            check_problem(answer, 401, "UNAUTHORIZED")
         check_problem(guest.post("/chat", {}), 401, "UNAUTHORIZED")
 
     def test_a_wrong_password(self, guest: Client, live: Live) -> None:
@@ -110,6 +113,7 @@ class TestProblems:
             ("POST", "/chat/pending", {"GET"}),
             ("DELETE", "/chat/rejected", {"GET"}),
             ("DELETE", "/chat/unread", {"GET"}),
+            ("POST", "/chat/events", {"GET"}),
         ],
     )
     def test_another_verb(self, one: Chatter, verb: str, path: str, allowed: set[str]) -> None:
@@ -146,6 +150,13 @@ class TestProblems:
         answer = one.send("POST", "/chat", nested(depth), Content_Type="application/json")
         check_problem(answer, 400, "BAD_JSON")
 
+    def test_what_is_too_long(self, one: Chatter) -> None:
+        """A body with more than ten thousand values is refused."""
+        answer = one.send(
+            "POST", "/chat", b'{"userId": [%b1]}' % (b"1," * 10_000), Content_Type="application/json"
+        )
+        check_problem(answer, 400, "BAD_JSON")
+
     def test_what_is_deep_is_read(self, one: Chatter) -> None:
         """A body as deep as it may be is read, and misses what the call asks for."""
         answer = one.send("POST", "/chat", nested(DEEPEST), Content_Type="application/json")
@@ -171,11 +182,30 @@ class TestProblems:
         answer = one.send("POST", "/chat", sent, Content_Type="application/json", Content_Encoding="gzip")
         assert answer.json["code"] != "BAD_REQUEST"
 
-    def test_a_compressed_body_is_read(self, one: Chatter, two: Chatter) -> None:
-        """A body may come under gzip."""
-        body = gzip.compress(b'{"userId": %d}' % two.id)
-        answer = one.send("POST", "/chat", body, Content_Type="application/json", Content_Encoding="gzip")
+    @pytest.mark.parametrize(
+        ("kind", "body"),
+        [
+            ("application/json", b'{"userId": %d}'),
+            ("application/x-www-form-urlencoded", b'{"userId": %d}'),
+            ("application/x-www-form-urlencoded", b"userId=%d"),
+        ],
+    )
+    def test_a_compressed_body_is_read(self, one: Chatter, two: Chatter, kind: str, body: bytes) -> None:
+        """A body may come under gzip, whether it is JSON or a form."""
+        packed = gzip.compress(body % two.id)
+        answer = one.send("POST", "/chat", packed, Content_Type=kind, Content_Encoding="gzip")
         assert answer.status == 201
+
+    def test_percent_signs_are_undone_once(self, one: Chatter, chat: str) -> None:
+        """An address is decoded once: what was encoded twice is another one."""
+        coded = "".join(f"%{ord(digit):02x}" for digit in chat)
+        assert one.get(f"/chat/{coded}").json["id"] == chat
+        assert one.get(f"/chat/{coded.replace('%', '%25')}").status == 400
+
+    def test_a_slash_at_the_end_changes_nothing(self, one: Chatter, guest: Client, chat: str) -> None:
+        """An address with a slash at its end is the same, that of the live events too."""
+        assert one.get(f"/chat/{chat}/").json == one.get(f"/chat/{chat}").json
+        check_problem(guest.get("/chat/events/"), 401, "UNAUTHORIZED")
 
     @pytest.mark.parametrize(
         ("path", "sent", "field"),
@@ -244,6 +274,19 @@ class TestKeys:
         assert len({answer.json["id"] for answer in answers}) == 1
         assert two.texts(chat) == ["hello"]
 
+    def test_a_key_in_the_head_counts_beside_the_own_id(self, one: Chatter, two: Chatter, chat: str) -> None:
+        """The same key in the head with another id of the client's own is another body, and is refused."""
+        path = f"/chat/{chat}/messages"
+        assert keyed(one, path, {"text": "hello", "id": "a"}, "k").status == 201
+        check_problem(keyed(one, path, {"text": "hello", "id": "b"}, "k"), 422, "KEY_REUSED")
+        assert two.texts(chat) == ["hello"]
+
+    def test_zero_is_an_own_id_like_others(self, one: Chatter, two: Chatter, chat: str) -> None:
+        """The client's own id may be a word or a number, which are the same if they are written the same."""
+        for own in (0, "0", 0):
+            assert one.says(chat, "hello", id=own)["matchId"] == "0"
+        assert two.texts(chat) == ["hello"]
+
     def test_a_request_is_answered_as_at_first(self, one: Chatter, two: Chatter) -> None:
         """A request for a chat under the same key is answered by 201 again, whatever came between."""
         first = keyed(one, "/chat", {"userId": two.id}, "k")
@@ -276,6 +319,19 @@ class TestKeys:
         """The same key for another call is refused."""
         assert keyed(one, "/chat", {"userId": two.id}, "k").status == 200
         assert keyed(one, f"/chat/{chat}/read", {}, "k").status == 422
+
+    def test_an_own_id_knows_its_chat_in_any_spelling(self, one: Chatter, two: Chatter, chat: str) -> None:
+        """The same id of the client's own is the same message, however the chat is written in the address."""
+        sent = {"text": "hello", "id": "mine"}
+        made = {
+            one.post(f"/chat/{each}/messages", sent).json["id"] for each in (chat, f"0{chat}", f"%2B{chat}")
+        }
+        assert len(made) == 1
+        assert len(two.texts(chat)) == 1
+
+    def test_a_key_does_not_make_an_odd_address_an_error(self, one: Chatter) -> None:
+        """A chat with an endless id is refused under a key as well."""
+        check_problem(keyed(one, f"/chat/{'9' * 5000}/read", {}, "k"), 400)
 
     def test_an_own_id_counts_in_its_chat(
         self, one: Chatter, chat: str, live: Live, chatter: ToChatter

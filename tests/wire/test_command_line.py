@@ -233,6 +233,14 @@ def test_user_password_counts_for_basic_at_once(live: Live) -> None:
     assert not opens(rpc)
 
 
+def test_user_password_takes_tokens_back(live: Live) -> None:
+    """After `user password` no access token opens anything that was given before, nor does a session."""
+    member = live.member(password="old one")
+    assert opens(member.rpc)
+    done(live.database, "user", "password", member.name)
+    assert not opens(member.rpc)
+
+
 def test_user_disable_and_enable(live: Live) -> None:
     """A disabled user's password and token open nothing until he is enabled again."""
     member = live.member(password="secret")

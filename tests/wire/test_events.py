@@ -115,6 +115,10 @@ def listening(live: Live, member: Member, **more: Any) -> Stream:
     return stream
 
 
+def chatter_of(live: Live, member: Member) -> Chatter:
+    return Chatter(live.address, member.token, member.id, member.name)
+
+
 def status_of_listening(live: Live, member: Member) -> int:
     with closing(Stream(live, Authorization=f"Bearer {member.token}")) as stream:
         return stream.response.status
@@ -191,6 +195,38 @@ def test_totals_follow_a_message(listen: Listen, ann: Member, bob: Member) -> No
     message, totals = stream.until("totals")
     assert (message.kind, message.id) == ("message", totals.id)
     assert totals.data == ZEROS | {"totalUnreadMessages": 2, "totalUnreadChats": 1}
+
+
+def test_totals_follow_a_request_that_is_left(live: Live, listen: Listen, ann: Member, bob: Member) -> None:
+    """Who was asked hears that nothing waits any more when whoever asked leaves the chat on the forum."""
+    chat = chatter_of(live, ann).asks(chatter_of(live, bob))
+    stream = listen(bob)
+    assert ann.rpc.delete_conversation(chat, 2)["result"]
+    assert stream.next("totals").data == ZEROS
+
+
+def test_totals_follow_what_comes_back(live: Live, listen: Listen, ann: Member, bob: Member) -> None:
+    """Who asks again for a chat that he had hidden hears what he has not read there."""
+    first, second = chatter_of(live, ann), chatter_of(live, bob)
+    chat = first.talks_with(second)
+    second.says(chat, "unread")
+    assert ann.rpc.delete_conversation(chat, 1)["result"]
+    stream = listen(ann)
+    first.asks(second)
+    assert stream.next("totals").data == ZEROS | {"totalUnreadMessages": 1, "totalUnreadChats": 1}
+
+
+def test_totals_follow_a_room_that_comes_back(live: Live, listen: Listen) -> None:
+    """Who enters a room again that he had hidden on the forum hears what he has not read there."""
+    script, owner, guest = live.script(), live.player(), live.player()
+    room = script.Darkchat_CreateConversationByNumber(owner.number, "Heist", "")["newConv"]
+    script.Darkchat_JoinByCodeByNumber(guest.number, room["joinCode"])
+    script.Darkchat_SendMessageByNumber(owner.number, room["id"], "unread")
+    unread = guest.rpc.get_conversations()["list"][0]["unread_num"]
+    assert guest.rpc.delete_conversation(str(room["id"]), 1)["result"]
+    stream = listen(guest)
+    script.Darkchat_JoinByCodeByNumber(guest.number, room["joinCode"])
+    assert stream.next("totals").data["totalUnreadMessages"] == unread > 0
 
 
 def test_totals_follow_an_invitation(listen: Listen, ann: Member, bob: Member, carol: Member) -> None:

@@ -7,6 +7,7 @@ from models import (
     PENDING,
     User,
     chats_of,
+    first_messages,
     page_of_chats,
     page_of_requests,
     place_in,
@@ -17,7 +18,7 @@ from ...actions import access, requests
 from ...actions import chats as talks
 from ...visits import Visit
 from ...wire.types import Id, Key, Natural, Page
-from .door import PAGE, App, Chat, Limit, Request, chats, face
+from .door import PAGE, App, Chat, ChatMessage, Limit, Request, attachments, chats, face, message
 
 Direction = Literal["all", "sent", "received"]
 
@@ -127,10 +128,21 @@ def listed(
     rows = page_of_requests(direction)(**wanted, limit=limit, offset=skip)
     total = requests_of(direction).one(**wanted).number
     shown = chats(visit, user, rows)
-    return Page([request(user, row, each) for row, each in zip(rows, shown, strict=True)], total, skip, limit)
+    first = first_by_chat(visit, [row.id for row in rows])
+    items = [request(user, row, each, first.get(row.id)) for row, each in zip(rows, shown, strict=True)]
+    return Page(items, total, skip, limit)
 
 
-def request(user: User, row: Any, shown: Chat) -> Request:
+def first_by_chat(visit: Visit, chat_ids: list[int]) -> dict[int, ChatMessage]:
+    rows = first_messages(chat_ids)
+    files = attachments(visit.address_of, [row.id for row in rows])
+    return {
+        row.conversation_id: message(row, row.id, row.conversation_id, row.author_id, row.sent_at, files)
+        for row in rows
+    }
+
+
+def request(user: User, row: Any, shown: Chat, first: ChatMessage | None) -> Request:
     is_sent = row.starter_id == user.id
     return {
         **shown,
@@ -138,5 +150,5 @@ def request(user: User, row: Any, shown: Chat) -> Request:
         "direction": "sent" if is_sent else "received",
         "canAccept": not is_sent,
         "user": next(each for each in shown["users"] if each["id"] != user.id),
-        "message": shown["lastMessage"],
+        "message": first,
     }

@@ -6,7 +6,7 @@ Nothing here knows connections. What is told of an event is what the store says 
 import json
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from models import (
@@ -15,24 +15,32 @@ from models import (
     MESSAGE,
     calls_with,
     enabled_users,
+    event_further,
     events_after,
     events_replayed,
     members_of,
     messages_with,
     newest_event,
     standing_tokens,
-    totals_of,
     transact,
 )
 
 from ...actions import calls
-from ...visits import Right
+from ...visits import Right, Visit
 from ...wire.types import codec_for
-from .door import ChatMessage, attachments, message
+from .door import ChatMessage, attachments, face, message
+from .totals import totals_of
 
-# How many events one look at the log takes, and how many of those he missed a listener is told at once.
-LOOK, PAGE = 500, 50
+# How many events one look at the log takes, and how many of those he missed a listener is told at once, among
+# how many of other people's: whoever missed a whole day shall not keep the others waiting.
+LOOK, PAGE, SPAN = 500, 50, 2000
 SETTLE_SECONDS = 2
+
+
+@face.route("GET", "/chat/events", transaction="none", anyone=True)
+def listen(visit: Visit, /) -> Any:
+    """Follow what happens, as it happens; the answer has no end."""
+    return visit.listening()
 
 
 class Arrival(NamedTuple):
@@ -64,9 +72,14 @@ class News(NamedTuple):
 
 
 class Feed:
-    """The log of events, read on for one process. It is used in one thread at a time."""
+    """The log of events, read on for one process. It is used in one thread at a time.
 
-    def __init__(self) -> None:
+    *url* is the address under which the world sees this server; without it events name files by path alone,
+    since listeners of one user may know the server by different names.
+    """
+
+    def __init__(self, url: str = "") -> None:
+        self.url = url.rstrip("/")
         self.settle_at = 0.0
 
     def start(self) -> int:
@@ -84,7 +97,8 @@ class Feed:
         position = rows[-1].id if rows else position
         his = by_user(rows, set(listening))
         missed = [] if is_more else [replayed(each, position) for each in arrivals]
-        rendered = render([row for some in [*his.values(), *(m.rows for m in missed)] for row in some])
+        rows = [row for some in [*his.values(), *(m.rows for m in missed)] for row in some]
+        rendered = render(rows, lambda path: self.url + path)
         told = with_totals(his, rendered)
         return News(position, is_more, told, welcomed(arrivals, missed, rendered))
 
@@ -118,9 +132,12 @@ def replayed(arrival: Arrival, position: int) -> Missed:
     seen = position if arrival.seen is None else min(arrival.seen, position)
     if seen == position:
         return Missed([], position, True)
-    rows = events_replayed(user=arrival.user_id, after=seen, until=position, limit=PAGE)
-    is_current = len(rows) < PAGE
-    return Missed(rows, position if is_current else rows[-1].id, is_current)
+    further = event_further.one(after=seen, number=SPAN)
+    until = min(further.id, position) if further else position
+    rows = events_replayed(user=arrival.user_id, after=seen, until=until, limit=PAGE)
+    if len(rows) == PAGE:
+        return Missed(rows, rows[-1].id, False)
+    return Missed(rows, until, until == position)
 
 
 def by_user(rows: list[Any], listening: set[int]) -> dict[int, list[Any]]:
@@ -142,7 +159,7 @@ def by_user(rows: list[Any], listening: set[int]) -> dict[int, list[Any]]:
 def with_totals(his: dict[int, list[Any]], rendered: dict[int, bytes]) -> dict[int, list[bytes]]:
     """What each user is told, followed by his totals where something of it has changed them."""
     changed = {user_id for user_id, rows in his.items() if any(row.kind != CALL for row in rows)}
-    totals = totals_for(changed)
+    totals = totals_of(changed)
     told = {}
     for user_id, rows in his.items():
         told[user_id] = [rendered[row.id] for row in rows if row.id in rendered]
@@ -153,7 +170,7 @@ def with_totals(his: dict[int, list[Any]], rendered: dict[int, bytes]) -> dict[i
 
 def welcomed(arrivals: list[Arrival], missed: list[Missed], rendered: dict[int, bytes]) -> list[Welcome]:
     """What each arrival is told: what he missed, and after the last of it his totals."""
-    totals = totals_for({a.user_id for a, m in zip(arrivals, missed, strict=False) if m.is_current})
+    totals = totals_of({a.user_id for a, m in zip(arrivals, missed, strict=False) if m.is_current})
     welcomes = []
     for arrival, (rows, seen, is_current) in zip(arrivals, missed, strict=False):
         chunks = [rendered[row.id] for row in rows if row.id in rendered]
@@ -163,25 +180,22 @@ def welcomed(arrivals: list[Arrival], missed: list[Missed], rendered: dict[int, 
     return welcomes
 
 
-def render(rows: Iterable[Any]) -> dict[int, bytes]:
+def render(rows: Iterable[Any], address_of: Callable[[str], str]) -> dict[int, bytes]:
     """Events as they are sent, by id, each made once; those are left out whose subject is gone."""
     events = {row.id: row for row in rows}.values()
-    subjects = {
-        (kind, subject_id): told
-        for kind, load in SUBJECTS.items()
-        for subject_id, told in load([event.ref for event in events if event.kind == kind]).items()
-    }
+    refs = {kind: [event.ref for event in events if event.kind == kind] for kind in (MESSAGE, CALL)}
+    subjects = {MESSAGE: messages_told(refs[MESSAGE], address_of), CALL: calls_told(refs[CALL])}
     return {
-        event.id: block(event.id, event.kind, tell(event, subjects.get((event.kind, event.ref))))
+        event.id: block(event.id, event.kind, tell(event, subjects.get(event.kind, {}).get(event.ref)))
         for event in events
-        if event.kind != CHANGED and (event.kind not in SUBJECTS or (event.kind, event.ref) in subjects)
+        if event.kind != CHANGED and (event.kind not in subjects or event.ref in subjects[event.kind])
     }
 
 
-def messages_told(ids: list[int]) -> dict[int, Any]:
-    """Messages as the chat door shows them, by id; files are named without the server's own address."""
+def messages_told(ids: list[int], address_of: Callable[[str], str]) -> dict[int, Any]:
+    """Messages as the chat door shows them, by id."""
     rows = messages_with(ids)
-    files = attachments(str, ids)
+    files = attachments(address_of, ids)
     return {
         row.id: MESSAGE_SHAPE.dump(
             message(row, row.id, row.conversation_id, row.author_id, row.sent_at, files)
@@ -195,7 +209,6 @@ def calls_told(ids: list[int]) -> dict[int, Any]:
 
 
 MESSAGE_SHAPE = codec_for(ChatMessage)
-SUBJECTS: dict[str, Callable[[list[int]], dict[int, Any]]] = {MESSAGE: messages_told, CALL: calls_told}
 
 
 def tell(event: Any, subject: Any) -> dict[str, Any]:
@@ -216,21 +229,6 @@ def call_of(row: Any) -> dict[str, Any]:
     }
 
 
-def totals_for(users: set[int]) -> dict[int, dict[str, int]]:
-    """The totals of these users."""
-    found = {row.user_id: (row.requests, row.messages, row.chats) for row in totals_of(users)}
-    totals = {}
-    for user_id in users:
-        requests, unread, chats = found.get(user_id, (0, 0, 0))
-        totals[user_id] = {
-            "totalPendingRequest": requests,
-            "totalPendingRequests": requests,
-            "totalUnreadMessages": unread,
-            "totalUnreadChats": chats,
-        }
-    return totals
-
-
-def block(event_id: int, kind: str, data: dict[str, Any]) -> bytes:
+def block(event_id: int, kind: str, data: Mapping[str, Any]) -> bytes:
     """One server-sent event; JSON has no line breaks of its own."""
     return f"id: {event_id}\nevent: {kind}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n".encode()

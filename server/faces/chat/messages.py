@@ -49,7 +49,7 @@ def get_messages(
     return Page(shown(visit, chat.id, rows), total, skip, limit)
 
 
-@face.route("POST", "/chat/{chatId}/messages", "/chat/{chatId}", statuses=(201,), once="id")
+@face.route("POST", "/chat/{chatId}/messages", "/chat/{chatId}", statuses=(201,), once="id_")
 def send_message(
     user: User,
     visit: Visit,

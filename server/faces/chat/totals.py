@@ -1,8 +1,9 @@
 """What waits for a user: requests, and what he has not read."""
 
+from collections.abc import Collection
 from typing import TypedDict
 
-from models import PENDING, User, requests_of, unread_totals
+from models import User, requests_to, unread_of
 
 from .door import face
 
@@ -23,21 +24,26 @@ class Unread(TypedDict):
 @face.route("GET", "/chat/totals", transaction="read")
 def get_totals(user: User, /) -> Totals:
     """Count the requests that this user has received, and what he has not read, through all doors."""
-    return totals(user.id)
+    return totals_of([user.id])[user.id]
 
 
 @face.route("GET", "/chat/totals/unread", "/chat/unread", transaction="read")
 def get_unread(user: User, /) -> Unread:
     """Count the messages that this user has not read, through all doors."""
-    return {"totalUnreadMessages": unread_totals.one(user=user.id).messages}
+    return {"totalUnreadMessages": totals_of([user.id])[user.id]["totalUnreadMessages"]}
 
 
-def totals(user_id: int) -> Totals:
-    pending = requests_of("received").one(user=user_id, status=PENDING).number
-    unread = unread_totals.one(user=user_id)
+def totals_of(users: Collection[int]) -> dict[int, Totals]:
+    """The totals of these users, each of whom has some, if only zeros."""
+    pending = {row.user_id: row.number for row in requests_to(users)}
+    unread = {row.user_id: (row.messages, row.chats) for row in unread_of(users)}
+    return {user_id: shown(pending.get(user_id, 0), *unread.get(user_id, (0, 0))) for user_id in users}
+
+
+def shown(pending: int, messages: int, chats: int) -> Totals:
     return {
         "totalPendingRequest": pending,
         "totalPendingRequests": pending,
-        "totalUnreadMessages": unread.messages,
-        "totalUnreadChats": unread.chats,
+        "totalUnreadMessages": messages,
+        "totalUnreadChats": chats,
     }

@@ -21,6 +21,7 @@ from models import (
     close_store,
     conversations_of,
     database,
+    first_messages,
     key_label,
     migrate,
     number_owner,
@@ -32,16 +33,18 @@ from models import (
     page_of_requests,
     page_of_rooms,
     pending_migrations,
+    people_in,
     place_in,
     requests_of,
+    requests_to,
     source_owner,
     transact,
     trouble,
     unread_conversations,
-    unread_totals,
+    unread_of,
 )
 from models.base import Prepared, Table, runner
-from models.conversations import attachments_of_page, people_in
+from models.inbox import attachments_of_page
 from models.users import session_owner, token_owner
 from server.config import Settings
 
@@ -378,7 +381,11 @@ def plan(query: Prepared) -> str:
         page_of_calls,
         page_of_chats,
         chats_of,
-        unread_totals,
+        *(
+            query.sized[size]
+            for query in (unread_of, requests_to, people_in, first_messages)
+            for size in (1, 16)
+        ),
         *(page_of_requests(direction) for direction in ("sent", "received", "all")),
         *(requests_of(direction) for direction in ("sent", "received", "all")),
     ],

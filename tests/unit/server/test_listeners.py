@@ -66,7 +66,7 @@ def test_there_is_room_for_who_reads(pair: tuple[socket.socket, socket.socket]) 
     pair[0].setblocking(False)
     while True:
         try:
-            pair[0].send(bytes(65536))
+            found.add(pair[0].send(bytes(65536)))
         except BlockingIOError:
             break
     found.add(MOST_BEHIND)

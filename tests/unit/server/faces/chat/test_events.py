@@ -51,21 +51,6 @@ def test_a_request_concerns_its_receiver(cast: Cast) -> None:
     assert kinds(told[cast.bob.user.id]) == ["request", "declined", "accepted", "totals"]
 
 
-def test_what_is_asked_counts_as_pending(cast: Cast) -> None:
-    """A place that is only asked for counts as a request, and not as unread."""
-    lunch = cast.ann.starts("Lunch", cast.bob)
-    Participant.update(status="asked").where(
-        Participant.user == cast.bob.user, Participant.conversation == lunch.id
-    ).execute()
-    Conversation.update(status="pending").where(Conversation.id == lunch.id).execute()
-    assert feeds.totals_for({cast.bob.user.id})[cast.bob.user.id] == {
-        "totalPendingRequest": 1,
-        "totalPendingRequests": 1,
-        "totalUnreadMessages": 0,
-        "totalUnreadChats": 0,
-    }
-
-
 def test_what_was_missed_comes_in_pages(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who missed much is told it page by page, and with the last page his totals."""
     monkeypatch.setattr(feeds, "PAGE", 2)
@@ -81,6 +66,18 @@ def test_what_was_missed_comes_in_pages(cast: Cast, monkeypatch: pytest.MonkeyPa
         if welcome.is_current:
             break
     assert (told, pages) == (["message"] * 5 + ["totals"], 3)
+
+
+def test_what_others_did_is_passed_in_pages_too(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One look for an arrival passes only so many events, also where none of them concerns him."""
+    monkeypatch.setattr(feeds, "SPAN", 2)
+    lunch = cast.ann.starts("Lunch", cast.bob)
+    for number in range(6):
+        lunch.says(str(number))
+    [first] = look(Feed().start(), set(), Arrival(cast.dave.user.id, 0)).welcomes
+    assert (first.chunks, first.is_current) == ([], False)
+    [second] = look(Feed().start(), set(), Arrival(cast.dave.user.id, first.seen)).welcomes
+    assert first.seen < second.seen
 
 
 def test_arrivals_wait_while_there_is_more(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
