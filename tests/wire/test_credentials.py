@@ -178,12 +178,12 @@ def change(live: Live, name: str, what: Callable[[User], Any]) -> None:
         what(accounts.named(name))
 
 
-def test_a_new_password_ends_all_sessions(live: Live, eve: Person) -> None:
-    """When the password changes, every session of the user ends."""
+def test_a_new_password_ends_sessions_and_tokens(live: Live, eve: Person) -> None:
+    """When the password changes, every session and every access token of the user ends."""
     other = login(live, eve.name, "right").cookie
     change(live, eve.name, lambda user: accounts.set_password(Passwords(1), user, "another"))
     assert not opens(live, Cookie=eve.cookie) and not opens(live, Cookie=other)
-    assert opens(live, Authorization=f"Bearer {eve.member.token}")
+    assert not opens(live, Authorization=f"Bearer {eve.member.token}")
 
 
 def test_a_disabled_user_opens_nothing(live: Live, eve: Person) -> None:
