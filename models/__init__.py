@@ -3,15 +3,14 @@
 from . import check
 from .allowances import Allowance, allowance_spent, allowance_wait, use_allowance
 from .base import (
-    TROUBLES,
     StoreError,
     close_store,
     copy_store,
     database,
     engine_faults,
     impatient,
+    is_embedded,
     is_empty,
-    is_sqlite,
     migrate,
     milliseconds,
     now,
@@ -19,7 +18,6 @@ from .base import (
     pending_migrations,
     store_path,
     transact,
-    trouble,
 )
 from .cleaning import clean, one_line
 from .conversations import (
@@ -67,6 +65,7 @@ from .conversations import (
     unread_conversations,
     unread_totals,
 )
+from .engines import TROUBLES, address_shown, trouble
 from .events import (
     ACCEPTED,
     CALL,
@@ -75,6 +74,7 @@ from .events import (
     READ,
     REQUEST,
     Event,
+    Position,
     calls_with,
     enabled_users,
     events_after,
@@ -82,6 +82,7 @@ from .events import (
     members_of,
     messages_with,
     newest_event,
+    position_of,
     record_event,
     standing_tokens,
     totals_of,
@@ -160,12 +161,14 @@ __all__ = [
     "Line",
     "Message",
     "Participant",
+    "Position",
     "ServerKey",
     "Session",
     "Source",
     "StoreError",
     "UploadGroup",
     "User",
+    "address_shown",
     "allowance_spent",
     "allowance_wait",
     "attachments_of_page",
@@ -189,9 +192,9 @@ __all__ = [
     "hold",
     "impatient",
     "is_direct",
+    "is_embedded",
     "is_empty",
     "is_online",
-    "is_sqlite",
     "key_label",
     "members_of",
     "messages_with",
@@ -215,6 +218,7 @@ __all__ = [
     "people_in",
     "people_met",
     "place_in",
+    "position_of",
     "record_event",
     "requests_of",
     "session_owner",

@@ -7,7 +7,6 @@ from typing import Any
 from peewee import (
     JOIN,
     BooleanField,
-    CharField,
     Check,
     ForeignKeyField,
     IntegerField,
@@ -15,7 +14,7 @@ from peewee import (
     fn,
 )
 
-from .base import MomentField, Prepared, Table, is_sqlite, now, slot
+from .base import CharField, MomentField, Prepared, Table, database, now, slot, total
 from .cleaning import CleanName, CleanText
 from .users import User
 
@@ -75,7 +74,7 @@ class Conversation(Table):
 
     @property
     def is_closed(self) -> bool:
-        return self.status == CLOSED
+        return bool(self.status == CLOSED)
 
     @property
     def is_direct(self) -> bool:
@@ -86,8 +85,8 @@ class Conversation(Table):
 def hold(conversation_id: int) -> Conversation:
     """The conversation, in which nobody else comes, goes or says anything until this transaction ends."""
     query = Conversation.select().where(Conversation.id == conversation_id)
-    # SQLite has only one transaction that writes.
-    held: Conversation = (query if is_sqlite() else query.for_update()).get()
+    # Where only one transaction writes at a time there is nothing to hold.
+    held: Conversation = (query.for_update() if database.for_update else query).get()
     return held
 
 
@@ -349,7 +348,7 @@ def requests_of(direction: str) -> Prepared:
 def _totals() -> Any:
     """What is unread, over all conversations that the user sees: messages, and conversations with any."""
     return Participant.select(
-        fn.COALESCE(fn.SUM(UNREAD), 0).alias("messages"), fn.COUNT(Participant.id).alias("chats")
+        fn.COALESCE(total(UNREAD), 0).alias("messages"), fn.COUNT(Participant.id).alias("chats")
     ).where(Participant.user == slot("user"), Participant.status == ACTIVE, UNREAD > 0)
 
 

@@ -14,8 +14,8 @@ from models import (
     close_store,
     copy_store,
     database,
+    is_embedded,
     is_empty,
-    is_sqlite,
     open_store,
     pending_migrations,
     stored_files,
@@ -33,7 +33,7 @@ class BadBackup(Exception):
 
 def write(files: Files, target: Path) -> None:
     """Write the open store and its files to *target*, which is complete or not there at all."""
-    if not is_sqlite():
+    if not is_embedded():
         raise BadBackup("A database server is backed up by its own means, such as pg_dump.")
     folder = target.absolute().parent
     with tempfile.TemporaryDirectory(dir=folder, prefix=".backup-") as name:

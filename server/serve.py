@@ -15,6 +15,8 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
+from models import address_shown
+
 from . import __version__
 from .config import Settings
 from .demo import Cast
@@ -59,7 +61,7 @@ def greeting(settings: Settings, cast: Cast | None) -> str:
         f"  forum apps:  {base}/mobiquo/mobiquo.php (or the short {base}/RPC2)",
         f"  game server: {base}/RPC2",
         f"  reference:   {base}/mobiquo and {base}/docs",
-        f"  store:       {settings.database}, files in {settings.files_folder}",
+        f"  store:       {address_shown(settings.database)}, files in {settings.files_folder}",
     ]
     if not is_loopback(settings.host) and not settings.url.startswith("https:"):
         lines.append(

@@ -5,20 +5,20 @@ import datetime
 import errno
 import json
 import logging
-import re
 import secrets
 import urllib.parse
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from werkzeug.http import parse_cookie
 from werkzeug.wrappers import Request
 
 from models import (
     TROUBLES,
+    Position,
     Session,
     User,
     database,
@@ -26,6 +26,7 @@ from models import (
     impatient,
     key_label,
     now,
+    position_of,
     session_owner,
     token_owner,
     transact,
@@ -40,6 +41,7 @@ from .passwords import Passwords
 from .wire.declare import Transaction
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 COOKIE = "xf_session"
 # The name that stands beside a server key in HTTP Basic; who is called so has to log in or use a token.
@@ -48,7 +50,6 @@ SESSION_TOUCH = datetime.timedelta(hours=1)
 SEEN_TOUCH = datetime.timedelta(seconds=30)
 FORM_TYPES = ("", "application/x-www-form-urlencoded", "multipart/form-data", "text/plain")
 OWN_SITE = ("same-origin", "none")
-EVENT_ID = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class Listening:
     """A wish to be told what happens; *seen* is the event up to which all is known, if any is."""
 
     right: Right
-    seen: int | None
+    seen: Position | None
 
 
 class Visit:
@@ -117,7 +118,17 @@ class Visit:
             key, digest = self.repeat
             return self.transact_once(work, key, digest)
         with storage():
-            return work() if kind == "none" else transact(work, writes=kind == "write")
+            return work() if kind == "none" else transact(self.afresh(work), writes=kind == "write")
+
+    def afresh(self, work: Callable[[], T]) -> Callable[[], T]:
+        """*work* from the same beginning, however often it has to be tried."""
+        status, cookie = self.status, self.cookie
+
+        def attempt() -> T:
+            self.status, self.cookie = status, cookie
+            return work()
+
+        return attempt
 
     def transact_once(self, work: Callable[[], Any], key: str, digest: str) -> Any:
         """The same, or where this request has come before, what it was answered then."""
@@ -126,9 +137,9 @@ class Visit:
             value = work()
             return self.status, json.dumps(value)
 
-        user = self.actor()
+        user, attempt = self.actor(), self.afresh(done)
         with storage():
-            self.status, body = transact(lambda: repeats.once(user, key, digest, done), writes=True)
+            self.status, body = transact(lambda: repeats.once(user, key, digest, attempt), writes=True)
         return json.loads(body)
 
     def actor(self) -> User:
@@ -210,8 +221,7 @@ class Visit:
         self.see(user)
         token = digest_of(secret) if by_token(secret) else ""
         seen = headers.get("Last-Event-ID", "") or args.get("lastEventId", "")
-        known = int(seen) if EVENT_ID.fullmatch(seen) else None
-        return Listening(Right(user.id, token, None if token else user.password), known)
+        return Listening(Right(user.id, token, None if token else user.password), position_of(seen))
 
     def by_header(self, header: str) -> User | Script | None:
         scheme, _, rest = header.strip().partition(" ")
@@ -243,7 +253,7 @@ class Visit:
         self.refuse_forgery()
         if row.used_at < now() - SESSION_TOUCH or row.address != self.address:
             touch = Session.update(used_at=now(), address=self.address).where(Session.id == row.session_id)
-            quietly(touch.execute)
+            database.after_commit(lambda: quietly(touch.execute))
         return User.of_row(row), row.anonymous
 
     def log_in(self, user: User, anonymous: bool) -> None:
@@ -295,7 +305,8 @@ class Visit:
         """Note that *user* is here, at most twice a minute."""
         if user.seen_at is None or user.seen_at < now() - SEEN_TOUCH:
             user.seen_at = now()
-            quietly(User.update(seen_at=user.seen_at).where(User.id == user.id).execute)
+            seen = User.update(seen_at=user.seen_at).where(User.id == user.id)
+            database.after_commit(lambda: quietly(seen.execute))
 
     def afterwards(self, work: Callable[[], Any]) -> None:
         """Do *work*, on which the answer does not depend, when the call's own transaction has ended."""

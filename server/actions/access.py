@@ -88,7 +88,7 @@ def message(conversation: Conversation, message_id: int) -> Message:
 
 
 def may_reply(user: User, conversation: Conversation) -> bool:
-    return conversation.status != CLOSED or conversation.starter_id == user.id
+    return bool(conversation.status != CLOSED) or conversation.starter_id == user.id
 
 
 def may_invite(user: User, conversation: Conversation) -> bool:
