@@ -28,8 +28,11 @@ BUSY_SECONDS = 5
 HASTE = 0.05
 SYNCHRONOUS = {"full": 2, "relaxed": 1}
 SERVERS = ("postgresql://", "postgres://")
-# How often a call is tried on a server before its store counts as busy, and the longest pauses, in seconds.
-TRIES, PAUSE, LONGEST_PAUSE = 12, 0.004, 0.3
+# How often a call is tried on a server before its store counts as busy; from which time on those who have
+# to try again queue; and the longest pause before, in seconds.
+TRIES, QUEUES_FROM, PAUSE = 12, 3, 0.01
+# What the server's own rows are not: a table that those lock who queue, and nobody else.
+QUEUE = "migration"
 # Of two that write at one moment one has to begin anew: it saw what the other changed, or both wait.
 COLLISIONS = {"40001", "40P01"}
 
@@ -40,7 +43,7 @@ class Embedded(SqliteDatabase):
     is_embedded = True
     id_ending = "AUTOINCREMENT"
     # What an event's turn is, and below which turns all transactions have ended.
-    turn, open_turns = "0", "1"
+    has_turns, turn, open_turns = False, "0", "1"
     text = ""
 
     def run(self, work: Callable[[], T], *, writes: bool) -> T:
@@ -110,10 +113,11 @@ class Collision(Exception):
     """What was written did not fit to what another transaction has written at the same moment."""
 
 
-class Haste(threading.local):
-    """What a thread is about: how long it waits for others, and whether it has collided with one."""
+class Manners(threading.local):
+    """How a thread goes about the store: how long it waits, whether it queues, whether it has collided."""
 
-    seconds: float = BUSY_SECONDS
+    patience: float = BUSY_SECONDS
+    queues = False
     has_collided = False
 
 
@@ -125,6 +129,7 @@ class Server(PostgresqlDatabase):
 
     is_embedded = False
     id_ending = ""
+    has_turns = True
     turn = "(pg_current_xact_id()::text::bigint)"
     open_turns = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
     # As SQLite has it: text of any length, in the order of its code points, and numbers of 64 bits.
@@ -137,7 +142,7 @@ class Server(PostgresqlDatabase):
     }
 
     def __init__(self, url: str, durability: str) -> None:
-        self.haste = Haste()
+        self.manners = Manners()
         self.commits = "" if durability == "full" else "; SET LOCAL synchronous_commit = off"
         super().__init__(
             url.replace("postgres://", "postgresql://", 1),
@@ -151,12 +156,14 @@ class Server(PostgresqlDatabase):
         """Do *work* in one transaction, and all of it anew where it got between others.
 
         One that only reads sees one state of the store. Of those that write each sees the store as if no
-        other did: one that cannot is undone and tried again. So is, once, what was lost with its
+        other did: one that cannot is undone and tried again; after a few times one after the other, or on
+        a row that many want some would never be done. So is, once, what was lost with its
         connection before it was committed, and what broke a rule of the schema: it may have done so only
         because it did not see yet what another had just written.
         """
         losses = collisions = 1
         for number in range(1, TRIES + 1):
+            self.manners.queues = writes and number >= QUEUES_FROM
             try:
                 with self.atomic("SERIALIZABLE" if writes else "REPEATABLE READ READ ONLY"):
                     return self.attempt(work, collisions > 0)
@@ -165,7 +172,7 @@ class Server(PostgresqlDatabase):
             except (OperationalError, IntegrityError) as error:
                 if is_collision(error) and number < TRIES:
                     # Not all after the same time, or they would meet again.
-                    time.sleep(random.uniform(0, min(LONGEST_PAUSE, PAUSE * 2**number)))  # noqa: S311
+                    time.sleep(random.uniform(0, PAUSE))  # noqa: S311
                 elif self.is_closed() and losses and not (writes and isinstance(error, Unsure)):
                     losses -= 1
                 else:
@@ -174,25 +181,29 @@ class Server(PostgresqlDatabase):
 
     def attempt(self, work: Callable[[], T], is_first: bool) -> T:
         """What *work* gives or raises; the first that breaks a rule of the schema counts for nothing."""
-        self.haste.has_collided = False
+        self.manners.has_collided = False
         try:
             result = work()
         except Exception as error:
-            if is_first and self.haste.has_collided:
+            if is_first and self.manners.has_collided:
                 raise Collision from error
             raise
-        if is_first and self.haste.has_collided:
+        if is_first and self.manners.has_collided:
             raise Collision
         return result
 
     def begin(self, isolation_level: str | None = None) -> None:
         """Begin a transaction, on a new connection where the old one is lost."""
-        level, wait = isolation_level or "SERIALIZABLE", round(self.haste.seconds * 1000)
+        level, wait = isolation_level or "SERIALIZABLE", round(self.manners.patience * 1000)
         statement = f"BEGIN ISOLATION LEVEL {level}; SET LOCAL lock_timeout = {wait}{self.commits}"
+        if self.manners.queues:
+            # To lock a table is the one thing that can be waited for before what is seen is settled.
+            statement += f"; LOCK TABLE {QUEUE} IN EXCLUSIVE MODE"
         try:
             super().execute_sql(statement)
         except OperationalError:
             if not self.is_lost():
+                self.rollback()
                 raise
             self.drop()
             super().execute_sql(statement)
@@ -219,7 +230,7 @@ class Server(PostgresqlDatabase):
         try:
             return super().execute_sql(sql, params)
         except IntegrityError:
-            self.haste.has_collided = True
+            self.manners.has_collided = True
             raise
         except OperationalError:
             if self.in_transaction() or not self.is_lost():
@@ -242,11 +253,11 @@ class Server(PostgresqlDatabase):
     @contextmanager
     def impatient(self) -> Iterator[None]:
         """Do not wait for another writer, for a write on which nothing depends."""
-        self.haste.seconds = HASTE
+        self.manners.patience = HASTE
         try:
             yield
         finally:
-            self.haste.seconds = BUSY_SECONDS
+            self.manners.patience = BUSY_SECONDS
 
     @contextmanager
     def alone(self) -> Iterator[None]:

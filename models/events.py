@@ -61,9 +61,10 @@ START = Position(0, 0)
 
 
 def position_of(text: str) -> Position | None:
-    """The position that a listener names, None where it is none."""
+    """The position that a listener names, None where it is none, or one in a store on another engine."""
     match = POSITION.fullmatch(text)
-    return Position(int(match[1] or 0), int(match[2])) if match else None
+    named = Position(int(match[1] or 0), int(match[2])) if match else None
+    return named if named == START or (named and bool(named.turn) == database.obj.has_turns) else None
 
 
 COLUMNS = (Event.turn, Event.id, Event.kind, Event.conversation, Event.user, Event.ref)

@@ -57,9 +57,9 @@ class Player(Member):
 class Live:
     """The real server in a process of its own, and the store behind it, on the engine of this run."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path, *options: str, database: str = "") -> None:
         self.folder = folder
-        self.database = engines.chosen().place(folder, "live")
+        self.database = database or engines.chosen().place(folder, "live")
         self.files = folder / "live.files"
         place = ["--database", self.database, "--files", str(self.files)]
         command = [sys.executable, "-m", "server", "serve", "--port", "0", *place]

@@ -1,4 +1,4 @@
-"""The engines on which the tests can run: where new stores come from, and what each is asked in its own way."""
+"""The engines on which the tests can run: where new stores come from, and what each is asked in its way."""
 
 import atexit
 import functools
@@ -57,6 +57,9 @@ class Engine(Protocol):
     def locked(self, address: str) -> AbstractContextManager[None]:
         """The store, into which nobody can write because another program does, for all this time."""
 
+    def written(self, address: str) -> bytes:
+        """All that is written in a store."""
+
     def stop(self) -> None:
         """The tests are over."""
 
@@ -111,6 +114,10 @@ class Embedded:
             other.execute("BEGIN IMMEDIATE")
             yield
             other.execute("ROLLBACK")
+
+    def written(self, address: str) -> bytes:
+        path = Path(address.removeprefix("sqlite:///"))
+        return b"".join(each.read_bytes() for each in path.parent.glob(f"{path.name}*"))
 
     def stop(self) -> None:
         shutil.rmtree(self.folder)
@@ -241,6 +248,9 @@ class Cluster:
             other.execute(f"LOCK TABLE {tables.fetchone()[0]} IN EXCLUSIVE MODE")
             yield
             other.rollback()
+
+    def written(self, address: str) -> bytes:
+        return subprocess.run([self.binaries / "pg_dump", address], check=True, capture_output=True).stdout
 
     def stop(self) -> None:
         self.end(signal.SIGINT)

@@ -786,7 +786,7 @@ def bodies(path: Path) -> list[bytes]:
 def test_backup_while_a_server_writes(tmp_path: Path) -> None:
     """A backup under load holds all that was acknowledged before it, passes `check`, and can be served."""
     (tmp_path / "new").mkdir()
-    busy = Live(tmp_path, "--limits", "off")
+    busy = Live(tmp_path, "--limits", "off", database=Shop(tmp_path).database)
     try:
         member = busy.member()
         with writing(busy, 3) as acknowledged:
@@ -800,7 +800,7 @@ def test_backup_while_a_server_writes(tmp_path: Path) -> None:
     other.done("restore", str(tmp_path / "b.tar"))
     other.done("check")
     assert set(before) <= set(bodies(other.path))
-    again = Live(other.folder)
+    again = Live(other.folder, database=other.database)
     try:
         assert opens(bearer(again, member.token))
     finally:
@@ -839,7 +839,7 @@ def test_what_only_looks_makes_no_store(tmp_path: Path, command: list[str]) -> N
 
 def test_a_store_that_is_served_is_not_restored(tmp_path: Path) -> None:
     """While a server uses the store, `restore` refuses, forced or not, and changes nothing."""
-    server = Live(tmp_path)
+    server = Live(tmp_path, database=Shop(tmp_path).database)
     try:
         done(server.database, "backup", str(tmp_path / "b.tar"))
         member = server.member()

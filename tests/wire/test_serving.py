@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from xmlrpc.client import Fault, ServerProxy, dumps, loads
 
+import engines
 import pytest
 from conftest import READY, Live, Member, numbers
 
@@ -125,8 +126,8 @@ def started(tmp_path: Path) -> Iterator[Callable[..., Heard]]:
     """Servers that a test starts and may end itself."""
     made: list[Heard] = []
 
-    def start(*options: str) -> Heard:
-        made.append(Heard(tmp_path, *options))
+    def start(*options: str, **place: str) -> Heard:
+        made.append(Heard(tmp_path, *options, **place))
         return made[-1]
 
     yield start
@@ -344,10 +345,10 @@ def test_the_demo_leaves_a_store_with_people_alone(started: Callable[..., Heard]
     """`--demo` on a store with users makes and prints nobody, and all is there that was there."""
     command = [sys.executable, "-m", "server", "token", "add", "only", "--database"]
     add = [*command[:3], "user", "add", "only", "--database"]
-    store = f"sqlite:///{tmp_path}/live.db"
+    store = engines.chosen().place(tmp_path, "live")
     for each in (add, command):
         said = subprocess.run([*each, store], check=True, capture_output=True, text=True, timeout=60)
-    server = started("--demo")
+    server = started("--demo", database=store)
     assert not people_in(server.greeting)
     assert "server key" not in server.greeting
     rpc = server.proxy(("Authorization", f"Bearer {said.stdout.strip()}"))

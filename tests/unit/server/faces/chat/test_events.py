@@ -8,6 +8,7 @@ from builders import Cast
 
 from models import Conversation, Event, Participant, Position, now, position_of
 from server.actions import events, housekeeping, messages
+from server.config import Settings
 from server.faces.chat import events as feeds
 from server.faces.chat.events import Arrival, Feed, News, block
 from server.files import Files
@@ -29,14 +30,21 @@ def test_an_event_is_three_lines() -> None:
     assert made.decode() == 'id: 7\nevent: message\ndata: {"text": "Grüße\\n😀"}\n\n'
 
 
-@pytest.mark.parametrize("place", [Position(0, 7), Position(8123, 7)])
-def test_a_position_is_read_as_it_is_written(place: Position) -> None:
+def test_a_position_is_read_as_it_is_written(cast: Cast) -> None:
     """What stands as the id of an event is understood as the position at which to go on."""
-    assert position_of(str(place)) == place
+    places = [Feed().start()]
+    cast.ann.starts("Lunch", cast.bob)
+    places.append(Feed().start())
+    assert [position_of(str(place)) for place in places] == places
+
+
+def test_a_position_on_another_engine(store: Settings) -> None:
+    """A position that this engine cannot have given says nothing."""
+    assert [position_of("7"), position_of("8123-7")].count(None) == 1
 
 
 @pytest.mark.parametrize("text", ["", "x", "-7", "7-", "1-2-3", "٣", "9" * 19, "1-" + "9" * 19])
-def test_what_is_no_position(text: str) -> None:
+def test_what_is_no_position(store: Settings, text: str) -> None:
     """Anything else says nothing of what a listener knows."""
     assert position_of(text) is None
 
