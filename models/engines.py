@@ -28,11 +28,11 @@ BUSY_SECONDS = 5
 HASTE = 0.05
 SYNCHRONOUS = {"full": 2, "relaxed": 1}
 SERVERS = ("postgresql://", "postgres://")
-# How often a call is tried on a server before its store counts as busy; from which time on those who have
-# to try again queue; and the longest pause before, in seconds.
-TRIES, QUEUES_FROM, PAUSE = 12, 3, 0.01
-# What the server's own rows are not: a table that those lock who queue, and nobody else.
-QUEUE = "migration"
+# How often a call is tried on a server beside others, how often alone, and the longest pause at first,
+# in seconds.
+TRIES_BESIDE, TRIES_ALONE, PAUSE = 4, 3, 0.01
+# What all who write hold of a table that they do not use, and who has to be alone gets only after them all.
+BESIDE, ALONE = (f"LOCK TABLE migration IN {mode} MODE" for mode in ("ROW EXCLUSIVE", "EXCLUSIVE"))
 # Of two that write at one moment one has to begin anew: it saw what the other changed, or both wait.
 COLLISIONS = {"40001", "40P01"}
 
@@ -114,10 +114,10 @@ class Collision(Exception):
 
 
 class Manners(threading.local):
-    """How a thread goes about the store: how long it waits, whether it queues, whether it has collided."""
+    """How a thread goes about the store: how long it waits, what it locks first, whether it has collided."""
 
     patience: float = BUSY_SECONDS
-    queues = False
+    lock = ""
     has_collided = False
 
 
@@ -156,23 +156,25 @@ class Server(PostgresqlDatabase):
         """Do *work* in one transaction, and all of it anew where it got between others.
 
         One that only reads sees one state of the store. Of those that write each sees the store as if no
-        other did: one that cannot is undone and tried again; after a few times one after the other, or on
-        a row that many want some would never be done. So is, once, what was lost with its
+        other did: one that cannot is undone and tried again; in the end alone, or on a row that many want
+        some would never be done. So is, once, what was lost with its
         connection before it was committed, and what broke a rule of the schema: it may have done so only
         because it did not see yet what another had just written.
         """
         losses = collisions = 1
-        for number in range(1, TRIES + 1):
-            self.manners.queues = writes and number >= QUEUES_FROM
+        last = TRIES_BESIDE + TRIES_ALONE
+        for number in range(1, last + 1):
+            if writes:
+                self.manners.lock = BESIDE if number <= TRIES_BESIDE else ALONE
             try:
                 with self.atomic("SERIALIZABLE" if writes else "REPEATABLE READ READ ONLY"):
                     return self.attempt(work, collisions > 0)
             except Collision:
                 collisions -= 1
             except (OperationalError, IntegrityError) as error:
-                if is_collision(error) and number < TRIES:
+                if is_collision(error) and number < last:
                     # Not all after the same time, or they would meet again.
-                    time.sleep(random.uniform(0, PAUSE))  # noqa: S311
+                    time.sleep(random.uniform(0, PAUSE * number))  # noqa: S311
                 elif self.is_closed() and losses and not (writes and isinstance(error, Unsure)):
                     losses -= 1
                 else:
@@ -196,9 +198,9 @@ class Server(PostgresqlDatabase):
         """Begin a transaction, on a new connection where the old one is lost."""
         level, wait = isolation_level or "SERIALIZABLE", round(self.manners.patience * 1000)
         statement = f"BEGIN ISOLATION LEVEL {level}; SET LOCAL lock_timeout = {wait}{self.commits}"
-        if self.manners.queues:
+        if self.manners.lock:
             # To lock a table is the one thing that can be waited for before what is seen is settled.
-            statement += f"; LOCK TABLE {QUEUE} IN EXCLUSIVE MODE"
+            statement, self.manners.lock = f"{statement}; {self.manners.lock}", ""
         try:
             super().execute_sql(statement)
         except OperationalError:
