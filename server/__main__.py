@@ -20,12 +20,12 @@ from models import (
     check,
     close_store,
     copy_store,
-    database,
     is_empty,
     migrate,
     open_store,
     pending_migrations,
     store_path,
+    transact,
     trouble,
 )
 
@@ -272,11 +272,16 @@ def user_add(
 ) -> None:
     """Make a user; without a password given or typed, a random one is made and printed."""
     password, is_made = new_password(password_stdin)
-    with opened(Settings(**values), creates=True) as files, database.atomic():
+
+    def add(files: Files) -> User:
         made = accounts.add_user(
             Passwords(1), name, password, display_name or "", number, identifier, email or ""
         )
         give_avatar(files, made, avatar)
+        return made
+
+    with opened(Settings(**values), creates=True) as files:
+        made = transact(lambda: add(files), writes=True)
     click.echo(f"Added {made.username} with id {made.id}.", err=True)
     if is_made:
         click.echo(password)
@@ -323,8 +328,8 @@ def user_list(**values: Any) -> None:
 def user_password(name: str, password_stdin: bool, **values: Any) -> None:
     """Change a password, which ends the user's sessions."""
     password, is_made = new_password(password_stdin)
-    with opened(Settings(**values)), database.atomic():
-        accounts.set_password(Passwords(1), accounts.named(name), password)
+    with opened(Settings(**values)):
+        transact(lambda: accounts.set_password(Passwords(1), accounts.named(name), password), writes=True)
     if is_made:
         click.echo(password)
 
@@ -334,8 +339,8 @@ def user_password(name: str, password_stdin: bool, **values: Any) -> None:
 @store_options
 def user_disable(name: str, **values: Any) -> None:
     """From now on nothing of the user's opens anything: sessions, tokens, password."""
-    with opened(Settings(**values)), database.atomic():
-        accounts.disable(accounts.named(name))
+    with opened(Settings(**values)):
+        transact(lambda: accounts.disable(accounts.named(name)), writes=True)
 
 
 @user.command(name="enable")
@@ -343,8 +348,8 @@ def user_disable(name: str, **values: Any) -> None:
 @store_options
 def user_enable(name: str, **values: Any) -> None:
     """Let a disabled user in again."""
-    with opened(Settings(**values)), database.atomic():
-        accounts.enable(accounts.named(name))
+    with opened(Settings(**values)):
+        transact(lambda: accounts.enable(accounts.named(name)), writes=True)
 
 
 @user.command(name="edit")
@@ -365,7 +370,8 @@ def user_edit(
     **values: Any,
 ) -> None:
     """Change what is known of a user; what is not given stays as it is."""
-    with opened(Settings(**values)) as files, database.atomic():
+
+    def edit(files: Files) -> None:
         edited = accounts.named(name)
         accounts.edit_user(
             edited,
@@ -377,6 +383,9 @@ def user_edit(
             is_admin=None if admin is None else admin == "yes",
         )
         give_avatar(files, edited, avatar)
+
+    with opened(Settings(**values)) as files:
+        transact(lambda: edit(files), writes=True)
 
 
 @main.group()
@@ -390,8 +399,8 @@ def token() -> None:
 @store_options
 def token_add(name: str, label: str, **values: Any) -> None:
     """Make an access token of a user and print it, alone and for the only time."""
-    with opened(Settings(**values)), database.atomic():
-        secret = accounts.add_token(accounts.named(name), label)
+    with opened(Settings(**values)):
+        secret = transact(lambda: accounts.add_token(accounts.named(name), label), writes=True)
     click.echo(secret)
 
 
@@ -424,8 +433,8 @@ def key() -> None:
 @store_options
 def key_add(label: str, **values: Any) -> None:
     """Make a server key and print it, alone and for the only time."""
-    with opened(Settings(**values), creates=True), database.atomic():
-        secret = accounts.add_key(label)
+    with opened(Settings(**values), creates=True):
+        secret = transact(lambda: accounts.add_key(label), writes=True)
     click.echo(secret)
 
 

@@ -60,6 +60,12 @@ class Engine(Protocol):
     def written(self, address: str) -> bytes:
         """All that is written in a store."""
 
+    def cut(self, address: str) -> None:
+        """Break every connection that an engine of this kind can lose."""
+
+    def restart(self) -> None:
+        """End what serves the stores, as suddenly as it can, and start it again."""
+
     def stop(self) -> None:
         """The tests are over."""
 
@@ -118,6 +124,12 @@ class Embedded:
     def written(self, address: str) -> bytes:
         path = Path(address.removeprefix("sqlite:///"))
         return b"".join(each.read_bytes() for each in path.parent.glob(f"{path.name}*"))
+
+    def cut(self, address: str) -> None:
+        pass
+
+    def restart(self) -> None:
+        pass
 
     def stop(self) -> None:
         shutil.rmtree(self.folder)
@@ -251,6 +263,14 @@ class Cluster:
 
     def written(self, address: str) -> bytes:
         return subprocess.run([self.binaries / "pg_dump", address], check=True, capture_output=True).stdout
+
+    def cut(self, address: str) -> None:
+        name = address.rpartition("/")[2]
+        self.sql(f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{name}'")
+
+    def restart(self) -> None:
+        self.end(signal.SIGQUIT)
+        self.start()
 
     def stop(self) -> None:
         self.end(signal.SIGINT)
