@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 from peewee import (
-    IntegrityError,
     InternalError,
     OperationalError,
     PeeweeException,
@@ -109,16 +108,11 @@ class Unsure(OperationalError):
     """The connection was lost while a transaction was committed: nobody can tell whether it was."""
 
 
-class Collision(Exception):
-    """What was written did not fit to what another transaction has written at the same moment."""
-
-
 class Manners(threading.local):
-    """How a thread goes about the store: how long it waits, what it locks first, whether it has collided."""
+    """How a thread goes about the store: how long it waits, and what it locks first."""
 
     patience: float = BUSY_SECONDS
     lock = ""
-    has_collided = False
 
 
 class Server(PostgresqlDatabase):
@@ -157,21 +151,17 @@ class Server(PostgresqlDatabase):
 
         One that only reads sees one state of the store. Of those that write each sees the store as if no
         other did: one that cannot is undone and tried again; in the end alone, or on a row that many want
-        some would never be done. So is, once, what was lost with its
-        connection before it was committed, and what broke a rule of the schema: it may have done so only
-        because it did not see yet what another had just written.
+        some would never be done. So is, once, what was lost with its connection before it was committed.
         """
-        losses = collisions = 1
+        losses = 1
         last = TRIES_BESIDE + TRIES_ALONE
         for number in range(1, last + 1):
             if writes:
                 self.manners.lock = BESIDE if number <= TRIES_BESIDE else ALONE
             try:
                 with self.atomic("SERIALIZABLE" if writes else "REPEATABLE READ READ ONLY"):
-                    return self.attempt(work, collisions > 0)
-            except Collision:
-                collisions -= 1
-            except (OperationalError, IntegrityError) as error:
+                    return work()
+            except OperationalError as error:
                 if is_collision(error) and number < last:
                     # Not all after the same time, or they would meet again.
                     time.sleep(random.uniform(0, PAUSE * number))  # noqa: S311
@@ -180,19 +170,6 @@ class Server(PostgresqlDatabase):
                 else:
                     raise
         raise OperationalError("too many collisions")
-
-    def attempt(self, work: Callable[[], T], is_first: bool) -> T:
-        """What *work* gives or raises; the first that breaks a rule of the schema counts for nothing."""
-        self.manners.has_collided = False
-        try:
-            result = work()
-        except Exception as error:
-            if is_first and self.manners.has_collided:
-                raise Collision from error
-            raise
-        if is_first and self.manners.has_collided:
-            raise Collision
-        return result
 
     def begin(self, isolation_level: str | None = None) -> None:
         """Begin a transaction, on a new connection where the old one is lost."""
@@ -231,9 +208,6 @@ class Server(PostgresqlDatabase):
     def execute_sql(self, sql: str, params: Any = None) -> Any:
         try:
             return super().execute_sql(sql, params)
-        except IntegrityError:
-            self.manners.has_collided = True
-            raise
         except OperationalError:
             if self.in_transaction() or not self.is_lost():
                 raise
@@ -248,8 +222,9 @@ class Server(PostgresqlDatabase):
 
     def drop(self) -> None:
         """Forget the connection of this thread; the next statement opens another."""
-        with suppress(Exception):
-            self.connection().close()
+        if not self.is_closed():
+            with suppress(Exception):
+                self.connection().close()
         self.dispose()
 
     @contextmanager
