@@ -146,6 +146,12 @@ class Server(PostgresqlDatabase):
             client_encoding="utf8",
         )
 
+    def _initialize_connection(self, conn: Any) -> None:
+        encoding = conn.info.parameter_status("server_encoding")
+        if encoding != "UTF8":
+            conn.close()
+            raise InternalError(f"its encoding is {encoding} and has to be UTF8")
+
     def run(self, work: Callable[[], T], *, writes: bool) -> T:
         """Do *work* in one transaction, and all of it anew where it got between others.
 

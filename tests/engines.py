@@ -277,12 +277,52 @@ class Cluster:
         shutil.rmtree(self.folder)
 
 
+class Pooled(Cluster):
+    """PostgreSQL behind a pooler that gives each transaction whichever connection is free."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        found = shutil.which("pgbouncer", path="/usr/sbin:/usr/bin")
+        if not found:
+            raise RuntimeError("The tests need pgbouncer, and it is not installed.")
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            self.entrance = probe.getsockname()[1]
+        settings = {
+            "listen_addr": "127.0.0.1",
+            "listen_port": self.entrance,
+            "unix_socket_dir": "",
+            "auth_type": "any",
+            "pool_mode": "transaction",
+            "default_pool_size": 8,
+            "max_client_conn": 1000,
+            "server_idle_timeout": 5,
+            "logfile": self.folder / "pgbouncer.log",
+        }
+        lines = [f"{name} = {value}" for name, value in settings.items()]
+        place = f"* = host=127.0.0.1 port={self.port} user=switchboard"
+        (self.folder / "pgbouncer.ini").write_text("\n".join(["[databases]", place, "[pgbouncer]", *lines]))
+        command = [found, str(self.folder / "pgbouncer.ini")]
+        user = self.user if os.getuid() == 0 else None
+        self.pooler = subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd=self.folder, user=user)
+
+    def made(self, template: str) -> str:
+        return super().made(template).replace(f":{self.port}/", f":{self.entrance}/")
+
+    def written(self, address: str) -> bytes:
+        return super().written(address.replace(f":{self.entrance}/", f":{self.port}/"))
+
+    def stop(self) -> None:
+        self.pooler.kill()
+        self.pooler.wait()
+        super().stop()
+
+
 def filled(query: Prepared) -> list[Any]:
     """Some values for a prepared query, which stand for text and for numbers as well."""
     return ["1" if type(p).__name__ == "Slot" else p for p in query.parameters]
 
 
-KINDS: dict[str, Any] = {"sqlite": Embedded, "postgresql": Cluster}
+KINDS: dict[str, Any] = {"sqlite": Embedded, "postgresql": Cluster, "pgbouncer": Pooled}
 name = "sqlite"
 
 

@@ -258,6 +258,34 @@ def test_readers_among_writers(alone: Live, second: Group) -> None:
     assert_sound(alone)
 
 
+# A database that starts anew
+
+
+def write_on(writer: Writer, server: Live) -> int:
+    """Send a few messages, whatever comes of each; how many were refused."""
+    outcomes = []
+    for _ in range(EACH):
+        outcomes.append(outcome(lambda: writer.write(server, 1)))
+        time.sleep(0.05)
+    refused = [each for each in outcomes if each is not None]
+    assert {each.faultCode for each in refused} <= {503}
+    return len(refused)
+
+
+def test_a_sudden_restart_of_what_serves_the_store(alone: Live) -> None:
+    """Where the store has a server of its own that starts anew, calls are refused meanwhile, and no more."""
+    writers = writers_at(alone, WRITERS)
+    with ThreadPoolExecutor(WRITERS) as pool:
+        runs = [pool.submit(write_on, writer, alone) for writer in writers]
+        time.sleep(0.4)
+        engines.chosen().restart()
+        assert all(each.result() < EACH for each in runs)
+    for writer in writers:
+        writer.write(alone, 1)
+    assert_kept(alone, writers)
+    assert_sound(alone)
+
+
 # A full disk
 
 
