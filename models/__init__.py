@@ -1,6 +1,6 @@
 """The store: tables and the queries that belong to them. Knows the rules of data and no wire."""
 
-from . import check
+from . import check, copying
 from .allowances import Allowance, allowance_spent, allowance_wait, use_allowance
 from .base import (
     StoreError,
@@ -182,6 +182,7 @@ __all__ = [
     "close_store",
     "conversations_of",
     "copy_store",
+    "copying",
     "database",
     "digest_of",
     "digits_of",

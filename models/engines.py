@@ -67,6 +67,12 @@ class Embedded(SqliteDatabase):
         """Each step of a migration takes the write lock by itself."""
         return nullcontext()
 
+    def put(self, table: str, columns: list[str], rows: list[list[Any]]) -> None:
+        """Insert rows as they are."""
+        names, places = ", ".join(f'"{name}"' for name in columns), ", ".join("?" * len(columns))
+        # The names are those of our own tables.
+        self.cursor().executemany(f'INSERT INTO "{table}" ({names}) VALUES ({places})', rows)  # noqa: S608
+
     def copy_to(self, target: Path) -> None:
         """Write a copy of the store, as it is at one moment, to *target*, for its owner alone.
 
@@ -249,8 +255,21 @@ class Server(PostgresqlDatabase):
             self.execute_sql("SELECT pg_advisory_xact_lock(hashtext('switchboard migration'))")
             yield
 
-    def copy_to(self, target: Path) -> None:
-        raise NotImplementedError
+    def put(self, table: str, columns: list[str], rows: list[list[Any]]) -> None:
+        """Insert rows as they are."""
+        names = ", ".join(f'"{name}"' for name in columns)
+        with self.cursor().copy(f'COPY "{table}" ({names}) FROM STDIN') as copy:
+            for row in rows:
+                copy.write_row(row)
+
+    def snapshot(self) -> AbstractContextManager[Any]:
+        """Read one state of the store."""
+        return self.atomic("REPEATABLE READ READ ONLY")
+
+    def clear(self, tables: list[str]) -> None:
+        """Take all rows out of these tables, when nobody else writes, and keep others from writing."""
+        self.execute_sql(ALONE)
+        self.execute_sql(f"TRUNCATE {', '.join(tables)}")
 
     def faults(self) -> Iterator[str]:
         """Nothing: PostgreSQL looks after its pages and references itself."""

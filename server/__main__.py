@@ -17,6 +17,7 @@ from models import (
     ServerKey,
     StoreError,
     User,
+    address_shown,
     check,
     close_store,
     copy_store,
@@ -218,10 +219,12 @@ def restore(file: Path, force: bool, **values: Any) -> None:
     settings = Settings(**values)
     path = store_path(settings.database)
     with reported():
-        if path is None:
-            raise StoreError("Only an embedded store is restored from a file.")
-        backups.restore(file, path, settings.files_folder, force)
-    click.echo(f"Restored and verified: {path}")
+        if path is not None:
+            backups.restore(file, path, settings.files_folder, force)
+    if path is None:
+        with opened(settings):
+            backups.refill(file, settings.files_folder, force)
+    click.echo(f"Restored and verified: {address_shown(str(path or settings.database))}")
 
 
 @main.command(name="reference")

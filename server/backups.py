@@ -1,4 +1,4 @@
-"""Backups of an embedded store: one file with the store and its attachments, verified after writing."""
+"""Backups: one file with the store, as an embedded one, and its attachments, verified after writing."""
 
 import fcntl
 import os
@@ -13,9 +13,11 @@ from models import (
     check,
     close_store,
     copy_store,
+    copying,
     database,
     is_embedded,
     is_empty,
+    migrate,
     open_store,
     pending_migrations,
     stored_files,
@@ -33,8 +35,6 @@ class BadBackup(Exception):
 
 def write(files: Files, target: Path) -> None:
     """Write the open store and its files to *target*, which is complete or not there at all."""
-    if not is_embedded():
-        raise BadBackup("A database server is backed up by its own means, such as pg_dump.")
     folder = target.absolute().parent
     with tempfile.TemporaryDirectory(dir=folder, prefix=".backup-") as name:
         workplace = Path(name)
@@ -59,10 +59,16 @@ def freeze(files: Files, workplace: Path) -> None:
     for _ in range(ATTEMPTS):
         shutil.rmtree(kept, ignore_errors=True)
         kept.mkdir(mode=0o700)
-        copy_store(workplace / STORE)
+        copy(workplace / STORE)
         if all(link(files.path(name), kept / name) for name in names_in(workplace / STORE)):
             return
     raise BadBackup("Files were erased faster than they could be copied. Please try again.")
+
+
+def copy(target: Path) -> None:
+    """Write what is in the open store into an embedded one at *target*."""
+    target.unlink(missing_ok=True)
+    (copy_store if is_embedded() else copying.write_embedded)(target)
 
 
 def link(source: Path, target: Path) -> bool:
@@ -145,6 +151,26 @@ def restore(archive: Path, path: Path, folder: Path, force: bool) -> None:
             replace(beside_store / "new" / STORE, path, beside_store / "old", undo)
             undo.pop_all()
         sync(path.absolute().parent)
+        sync(folder.absolute().parent)
+
+
+def refill(archive: Path, folder: Path, force: bool) -> None:
+    """Let the open store, on a database server, and the files in *folder* be what they were in *archive*.
+
+    All is one transaction, at whose end the files are replaced; they are moved back where it fails.
+    """
+    if (copying.has_rows() or is_there(folder)) and not force:
+        raise BadBackup(f"There is something in the store or in {folder} already; --force replaces it.")
+    with workplace_beside(folder) as workplace, ExitStack() as undo:
+        verify(archive, workplace / "new")
+        with another_store(workplace / "new" / STORE):
+            migrate()
+        (workplace / "new" / FILES).chmod(0o700)
+        sync_all(workplace / "new" / FILES)
+        with database.atomic():
+            copying.fill_from(workplace / "new" / STORE)
+            replace(workplace / "new" / FILES, folder, workplace / "old", undo)
+        undo.pop_all()
         sync(folder.absolute().parent)
 
 
