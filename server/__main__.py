@@ -36,6 +36,7 @@ from .config import Settings, variable
 from .errors import Refusal
 from .files import Files
 from .passwords import Passwords
+from .proxies import Proxies
 
 OWN_ERRORS = (Refusal, StoreError, backups.BadBackup)
 
@@ -162,6 +163,7 @@ def serve(with_demo: bool, **values: Any) -> None:
 
     settings = Settings(**values)
     with reported():
+        Proxies(settings.proxies)
         host, port = serving.free_address(settings.host, settings.port)
     settings = dataclasses.replace(settings, host=host, port=port)
     with reported(), backups.shared_use(place_of(settings)):

@@ -19,7 +19,7 @@ from urllib.parse import unquote_to_bytes
 # Granian hands the name on without saying so to a type checker.
 from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]
 
-from . import pictures
+from . import leaving, pictures
 from .actions import housekeeping
 from .app import LISTENING, App, log_request
 from .config import Settings
@@ -37,6 +37,8 @@ BODY_SECONDS, SLOWEST = 30, 32 * 1024
 MOST_IN_MEMORY, SMALL = 64 * 1024 * 1024, 16 * 1024
 DAY = 24 * 3600.0
 SPARE_THREADS = 2
+# What tells a client to ask for nothing more on this connection.
+LAST = ("connection", "close")
 
 Answer = tuple[int, list[tuple[str, str]], bytes]
 
@@ -49,14 +51,24 @@ class Gate:
         self.pool = ThreadPoolExecutor(threads, thread_name_prefix="call")
         self.hub = Hub(app.settings.heartbeat)
         self.in_memory = 0
+        self.is_leaving = False
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.tasks = [loop.create_task(self.sweep_daily()), loop.create_task(end_with(os.getppid()))]
         self.tasks += self.hub.start(loop)
         # Granian hears of a signal by the loop, and then waits for all answers to end; those of listeners
         # never would. The loop hears of it by a pipe, so that the handler itself can be another one.
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(self.hub.close))
+        signal.signal(signal.SIGINT, lambda *_: loop.call_soon_threadsafe(self.hub.close))
+        # Granian's own handler of this one gives way: it closes the address while some are still coming.
+        loop.add_signal_handler(signal.SIGTERM, self.leave, loop)
+
+    def leave(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Take no new connection, and end when those who have just connected were heard."""
+        if not self.is_leaving:
+            self.is_leaving = True
+            leaving.turn_away()
+            self.hub.close()
+            loop.call_later(leaving.LEAVING_SECONDS, os.kill, os.getpid(), signal.SIGINT)
 
     def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
         for task in self.tasks:
@@ -81,13 +93,18 @@ class Gate:
         if LISTENING in environ:
             await self.hub.serve(environ[LISTENING], scope, protocol, answer[:2])
         else:
-            protocol.response_bytes(*answer)
+            protocol.response_bytes(*self.last(answer) if self.is_leaving else answer)
+
+    def last(self, answer: Answer) -> Answer:
+        """The *answer* as the last one on its connection, where the client shall ask for nothing more."""
+        status, headers, body = answer
+        return status, [*(each for each in headers if each != LAST), LAST], body
 
     def refused(self, scope: Any, error: Refusal) -> Answer:
         """The answer to a request whose body is not taken, after its line in the log."""
         log_request(new_id(), "-", scope.method, scope.path, error.code, "unread")
         media_type, body = self.app.refused(scope.path, error)
-        return error.code, [("content-type", media_type), ("connection", "close")], body
+        return error.code, [("content-type", media_type), LAST], body
 
     async def sweep_daily(self) -> None:
         """Throw away at the start and then once a day what nobody needs any more."""

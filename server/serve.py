@@ -63,7 +63,7 @@ def greeting(settings: Settings, cast: Cast | None) -> str:
         f"  reference:   {base}/mobiquo and {base}/docs",
         f"  store:       {address_shown(settings.database)}, files in {settings.files_folder}",
     ]
-    if not is_loopback(settings.host) and not settings.url.startswith("https:"):
+    if not (is_loopback(settings.host) or settings.proxies or settings.url.startswith("https:")):
         lines.append(
             "  WARNING: this address can be reached from elsewhere and passwords travel readable; put a proxy"
             " with TLS in front and set --url."

@@ -12,6 +12,7 @@ MAY_IMPORT = {
     "models": set(),
     "server.errors": set(),
     "server.config": set(),
+    "server.proxies": {"server.errors"},
     "server.text": {"models"},
     "server.files": set(),
     "server.turns": {"server.errors"},
