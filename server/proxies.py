@@ -1,4 +1,4 @@
-"""Whose word is taken on who calls: the proxies in front, as the people who run the server have named them."""
+"""Whose word is taken on who calls: the proxies in front, as those who run the server have named them."""
 
 import ipaddress
 from typing import Any

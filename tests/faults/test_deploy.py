@@ -1,0 +1,143 @@
+"""The examples for those who run it, as they are delivered: proxies in front, a pooler behind, restarts."""
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import engines
+import pytest
+from fleet import (
+    Connection,
+    Fleet,
+    Room,
+    assert_kept,
+    crowd,
+    filled_in,
+    free_port,
+    listening,
+    program,
+    serving,
+    speaking,
+)
+
+import server
+
+DEPLOY = Path(server.__file__).parent / "deploy"
+CALLERS = 8
+RESTARTED = int(os.environ.get("ROLLING", "2"))
+# What the examples say that one waits for between the restarts of two servers.
+PAUSE = 3.0
+START_SECONDS = 10
+PASSWORD = "not a secret"
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[engines.Cluster]:
+    """PostgreSQL, whatever the engine of the run is."""
+    made = engines.Cluster()
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="module")
+def fleet(cluster: engines.Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """Two servers on one PostgreSQL, which believe a proxy on this machine."""
+    folder = tmp_path_factory.mktemp("fleet")
+    with serving(folder, cluster.empty(folder, "live"), "--proxies", "127.0.0.1") as made:
+        yield made
+
+
+def places(fleet: Fleet) -> dict[str, str]:
+    """What stands in the examples for the addresses of two servers, and their addresses."""
+    examples = ("127.0.0.1:8001", "127.0.0.1:8002")
+    return {
+        old: address.removeprefix("http://") for old, address in zip(examples, fleet.addresses, strict=True)
+    }
+
+
+@contextmanager
+def nginx(fleet: Fleet, folder: Path) -> Iterator[str]:
+    """The address of an nginx in front of two servers, with the example and what Debian has around it."""
+    port = free_port()
+    text = filled_in(DEPLOY / "nginx.conf", **places(fleet), **{"listen 80;": f"listen 127.0.0.1:{port};"})
+    (folder / "switchboard.conf").write_text(text)
+    own = [f"{kind}_temp_path {kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")]
+    around = f"events {{}} http {{ access_log off; {' '.join(own)} include switchboard.conf; }}"
+    (folder / "nginx.conf").write_text(around)
+    main = "daemon off; master_process on; worker_processes 2; pid nginx.pid; error_log nginx.log;"
+    command = ["-p", str(folder), "-c", "nginx.conf", "-e", str(folder / "nginx.log"), "-g", main]
+    with running("nginx", command, port, folder):
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def haproxy(fleet: Fleet, folder: Path) -> Iterator[str]:
+    """The address of an HAProxy in front of two servers, with the example."""
+    port = free_port()
+    text = filled_in(DEPLOY / "haproxy.cfg", **places(fleet), **{"bind :80\n": f"bind 127.0.0.1:{port}\n"})
+    (folder / "haproxy.cfg").write_text(text)
+    with running("haproxy", ["-db", "-f", str(folder / "haproxy.cfg")], port, folder):
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def running(
+    name: str, arguments: list[str], port: int, folder: Path, user: str | None = None
+) -> Iterator[None]:
+    """A program that listens at *port*, for this time."""
+    with (folder / f"{name}.out").open("wb") as out:
+        process = subprocess.Popen([program(name), *arguments], stdout=out, stderr=out, user=user)
+        try:
+            wait_for(port, process, folder / f"{name}.out")
+            yield
+        finally:
+            process.terminate()
+            process.wait(timeout=15)
+
+
+def wait_for(port: int, process: "subprocess.Popen[bytes]", out: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    with closing(Connection(f"http://127.0.0.1:{port}")) as connection:
+        while True:
+            try:
+                return connection.http.connect()
+            except OSError as error:
+                if process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError(f"It did not start: {out.read_text()}") from error
+                time.sleep(0.05)
+
+
+PROXIES: dict[str, Any] = {"nginx": nginx, "haproxy": haproxy}
+
+
+@pytest.fixture(params=PROXIES)
+def proxy(request: pytest.FixtureRequest, fleet: Fleet, tmp_path: Path) -> Iterator[str]:
+    """The address of each proxy in front of two servers."""
+    with PROXIES[request.param](fleet, tmp_path) as address:
+        yield address
+
+
+# Behind a proxy
+
+
+def test_a_restart_fails_no_call(fleet: Fleet, proxy: str) -> None:
+    """While one server after the other is started anew, no call fails and nothing is lost or doubled."""
+    room = Room(fleet.servers[0], CALLERS)
+    with crowd(room, proxy) as people, listening(room.players, proxy) as [ear]:
+        with speaking(people):
+            took = [restart_in_turn(fleet, number) for number in range(RESTARTED)]
+            time.sleep(1)
+        assert max(took) < 10
+        assert [each.refused + each.lost for each in people] == [[]] * CALLERS
+        ids = assert_kept(fleet.servers[0], room, people)
+        assert len(ids) > CALLERS * 10
+        assert ear.has_heard(ids)
+
+
+def restart_in_turn(fleet: Fleet, number: int) -> float:
+    time.sleep(PAUSE)
+    return fleet.restart(number % 2)
