@@ -205,7 +205,10 @@ def environ_of(scope: Any, body: bytes) -> dict[str, Any]:
 
 
 def add_headers(environ: dict[str, Any], headers: Iterable[tuple[str, str]]) -> None:
+    """Add *headers*, but those that would pass for another one here, such as one that only a proxy sets."""
     for name, value in headers:
+        if "_" in name:
+            continue
         key = name.upper().replace("-", "_")
         if key == "CONTENT_TYPE":
             environ[key] = value
