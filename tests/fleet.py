@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from conftest import Live, Player
 from models import Message, check
 
 SECONDS = 30
+REPEAT_SECONDS = 0.1
 ROOM = "Busy"
 LOST = (OSError, http.client.HTTPException)
 # Pages of messages that are asked for through each door.
@@ -174,47 +176,63 @@ class Room:
             return list(rows.order_by(Message.seq).tuples())
 
 
+@dataclass
+class Call:
+    """From when to when a call was made, and why it was not done, if it was not."""
+
+    began: float
+    ended: float
+    error: Exception | None
+
+
 class Person:
     """A player who speaks through one door after the other, and remembers what he was told.
 
-    *refused* and *lost* are the moments and reasons of calls that were answered with a no, or not at all.
+    One who *repeats* speaks at the chat door alone, under a key of his own for each message, and says it
+    again under the same key where it was refused.
     """
 
     def __init__(self, room: Room, player: Player, address: str) -> None:
         self.room, self.player = room, player
+        self.repeats = False
         self.tried: list[str] = []
         self.acknowledged: dict[str, int] = {}
-        self.refused: list[tuple[float, Refused]] = []
-        self.lost: list[tuple[float, Exception]] = []
-        self.done = 0
-        self.go_to(address)
-
-    def go_to(self, address: str) -> None:
-        self.own = Connection(address, Authorization=f"Bearer {self.player.token}")
-        self.script = Connection(address, X_API_Key=self.room.key)
+        self.calls: list[Call] = []
+        self.own = Connection(address, Authorization=f"Bearer {player.token}")
+        self.script = Connection(address, X_API_Key=room.key)
 
     def close(self) -> None:
         self.own.close()
         self.script.close()
 
+    @property
+    def failed(self) -> list[Exception]:
+        """Why calls of his were not done."""
+        return [call.error for call in self.calls if call.error is not None]
+
     def speak(self) -> None:
         """Say the next thing, through the next door, and read a little."""
-        doors = (self.by_forum, self.by_chat, self.by_phone)
         body = f"{self.player.name}: {len(self.tried)}"
         self.tried.append(body)
-        speaking = doors[len(self.tried) % len(doors)]
-        self.attempt(lambda: self.acknowledged.update({body: speaking(body)}))
+        if self.repeats:
+            while not self.attempt(lambda: self.acknowledged.update({body: self.by_chat(body, body)})):
+                time.sleep(REPEAT_SECONDS)
+        else:
+            doors = (self.by_forum, self.by_chat, self.by_phone)
+            door = doors[len(self.tried) % len(doors)]
+            self.attempt(lambda: self.acknowledged.update({body: door(body)}))
         reading = (self.open_newest, self.list_chats, self.list_room)
-        self.attempt(reading[len(self.tried) // len(doors) % len(reading)])
+        self.attempt(reading[len(self.tried) // len(reading) % len(reading)])
 
-    def attempt(self, work: Callable[[], Any]) -> None:
+    def attempt(self, work: Callable[[], Any]) -> bool:
+        """Make a call and write down what came of it; whether it was done."""
+        began, error = time.monotonic(), None
         try:
             work()
-            self.done += 1
-        except Refused as refused:
-            self.refused.append((time.monotonic(), refused))
-        except LOST as error:
-            self.lost.append((time.monotonic(), error))
+        except (Refused, *LOST) as reason:
+            error = reason
+        self.calls.append(Call(began, time.monotonic(), error))
+        return error is None
 
     def speak_until(self, stop: threading.Event, pause: float = 0) -> None:
         while not stop.wait(pause):
@@ -225,8 +243,9 @@ class Person:
         assert answer["result"], answer
         return int(answer["msg_id"])
 
-    def by_chat(self, body: str) -> int:
-        return int(self.own.rest("POST", f"/chat/{self.room.id}/messages", {"text": body})["id"])
+    def by_chat(self, body: str, key: str = "") -> int:
+        headers = {"Idempotency_Key": key} if key else {}
+        return int(self.own.rest("POST", f"/chat/{self.room.id}/messages", {"text": body}, **headers)["id"])
 
     def by_phone(self, body: str) -> int:
         answer = self.script.call("Darkchat_SendMessageByNumber", self.player.number, self.room.id, body)
