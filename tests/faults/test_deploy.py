@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
+from xmlrpc.client import loads
 
 import engines
 import pytest
@@ -25,6 +27,8 @@ from fleet import (
 )
 
 import server
+from models import Session
+from server.config import Settings
 
 DEPLOY = Path(server.__file__).parent / "deploy"
 CALLERS = 8
@@ -33,6 +37,9 @@ RESTARTED = int(os.environ.get("ROLLING", "2"))
 PAUSE = 3.0
 START_SECONDS = 10
 PASSWORD = "not a secret"
+CLIENT = "127.0.0.77"
+MOMENT = 2.0
+POOLED_SECONDS = 4.0
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +75,9 @@ def nginx(fleet: Fleet, folder: Path) -> Iterator[str]:
     own = [f"{kind}_temp_path {kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")]
     around = f"events {{}} http {{ access_log off; {' '.join(own)} include switchboard.conf; }}"
     (folder / "nginx.conf").write_text(around)
-    main = "daemon off; master_process on; worker_processes 2; pid nginx.pid; error_log nginx.log;"
+    # Its processes have to get into the test's own folder.
+    user = "user root;" if os.getuid() == 0 else ""
+    main = f"{user} daemon off; master_process on; worker_processes 2; pid nginx.pid; error_log nginx.log;"
     command = ["-p", str(folder), "-c", "nginx.conf", "-e", str(folder / "nginx.log"), "-g", main]
     with running("nginx", command, port, folder):
         yield f"http://127.0.0.1:{port}"
@@ -141,3 +150,78 @@ def test_a_restart_fails_no_call(fleet: Fleet, proxy: str) -> None:
 def restart_in_turn(fleet: Fleet, number: int) -> float:
     time.sleep(PAUSE)
     return fleet.restart(number % 2)
+
+
+def test_who_calls_is_known(fleet: Fleet, proxy: str) -> None:
+    """Behind the proxy a session has the address of its client, whatever he says himself."""
+    live = fleet.servers[0]
+    member = live.member(password=PASSWORD)
+    forged = {"X_Forwarded_For": "203.0.113.7", "X_Forwarded_Proto": "https"}
+    with closing(Connection(proxy, **forged)) as connection:
+        connection.http.source_address = (CLIENT, 0)
+        assert connection.call("login", member.name.encode(), PASSWORD.encode())["result"]
+    with live.store():
+        assert Session.get(Session.user == int(member.id)).address == CLIENT
+
+
+def test_an_event_is_passed_on_at_once(fleet: Fleet, proxy: str) -> None:
+    """Behind the proxy who listens hears of a message within a moment."""
+    room = Room(fleet.servers[0], 2)
+    with crowd(room, proxy) as [ann, _], listening(room.players, proxy) as [ear]:
+        said = ann.by_forum("now")
+        deadline = time.monotonic() + MOMENT
+        while not ear.heard and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert ear.heard == [said]
+
+
+def upload(address: str, token: str, size: int) -> tuple[int, bytes]:
+    head = b'--x\r\nContent-Disposition: form-data; name="attachment"; filename="a.txt"\r\n\r\n'
+    body = head + b"x" * size + b"\r\n--x--\r\n"
+    with closing(Connection(address, Authorization=f"Bearer {token}")) as connection:
+        return connection.ask("POST", "/mobiquo/upload.php", body, "multipart/form-data; boundary=x")
+
+
+def test_an_upload_has_room(fleet: Fleet, proxy: str) -> None:
+    """The proxy lets the largest file through that the server takes, and none that is much larger."""
+    member, largest = fleet.servers[0].member(), Settings().max_upload
+    status, answer = upload(proxy, member.token, largest)
+    assert status == 200
+    assert loads(answer)[0][0]["result"]
+    assert upload(proxy, member.token, largest * 2)[0] == 413
+
+
+# In front of PostgreSQL
+
+
+@pytest.fixture
+def pooled(cluster: engines.Cluster, tmp_path: Path) -> Iterator[str]:
+    """The address of a store behind pgbouncer, with the example."""
+    port, store = free_port(), cluster.empty(tmp_path, "pooled").rpartition("/")[2]
+    cluster.sql(f"ALTER DATABASE {store} RENAME TO switchboard")
+    # pgbouncer does not let root run it either, and has to find its files.
+    folder = cluster.folder
+    (folder / "userlist.txt").write_text(f'"switchboard" "{PASSWORD}"\n')
+    values = {
+        "port=5432": f"port={cluster.port}",
+        "listen_port = 6432": f"listen_port = {port}\nunix_socket_dir =",
+        "/etc/pgbouncer/userlist.txt": str(folder / "userlist.txt"),
+    }
+    (folder / "pgbouncer.ini").write_text(filled_in(DEPLOY / "pgbouncer.ini", **values))
+    user = cluster.user if os.getuid() == 0 else None
+    with running("pgbouncer", [str(folder / "pgbouncer.ini")], port, tmp_path, user):
+        yield f"postgresql://switchboard:{quote(PASSWORD)}@127.0.0.1:{port}/switchboard"
+
+
+def test_every_door_works_behind_a_pooler(pooled: str, tmp_path: Path) -> None:
+    """Behind a pooler in transaction mode two servers lose and double nothing and tell all who listen."""
+    with serving(tmp_path, pooled) as fleet:
+        room = Room(fleet.servers[0], CALLERS)
+        with crowd(room, *fleet.addresses) as people, listening(room.players, *fleet.addresses) as ears:
+            with speaking(people):
+                time.sleep(POOLED_SECONDS)
+            assert [each.failed for each in people] == [[]] * CALLERS
+            ids = assert_kept(fleet.servers[0], room, people)
+            assert len(ids) > CALLERS
+            assert [ear.has_heard(ids) for ear in ears] == [True, True]
+            assert people[0].all_by_forum() == people[1].all_by_chat() == people[2].all_by_phone()

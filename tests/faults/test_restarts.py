@@ -194,7 +194,7 @@ def behind(cluster: Durable, cutter: Cutter, tmp_path_factory: pytest.TempPathFa
 
 @pytest.mark.parametrize("is_done", [True, False])
 def test_a_commit_that_nobody_heard_of(behind: Live, cutter: Cutter, is_done: bool) -> None:
-    """Where a commit's outcome is unknown the answer is 503, and the same key brings the message there once."""
+    """Where a commit's outcome is unknown the answer is 503; under the same key the message is there once."""
     room = Room(behind, 2)
     with crowd(room, behind.address) as [ann, _]:
         ann.list_chats()
