@@ -75,6 +75,8 @@ def run(request: pytest.FixtureRequest, cluster: Durable, fleet: Fleet) -> Run:
             time.sleep(LOADED_SECONDS)
         late = [call for each in people for call in each.calls if call.began > back]
         ids = assert_kept(fleet.servers[0], room, people)
+        made = sum(len(each.calls) for each in people), sum(len(each.failed) for each in people)
+        print(f"{RESTARTS} {request.param} restarts, {len(ids)} messages, of %d calls %d were refused" % made)
         return Run(room, people, away, late, [ear.has_heard(ids) for ear in ears])
 
 
