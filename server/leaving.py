@@ -1,6 +1,6 @@
 """Leaving an address without losing anybody: new connections stop first, and those that are there end later.
 
-When a listening socket is closed, the system resets every connection that waits in its queue. The client may
+When a process closes its address, those who have connected and were not heard yet are cut off. A client may
 have sent his call by then, and a proxy cannot know whether it was carried out, so it must not send it again.
 Who could not connect at all has sent nothing, and is sent on to another process.
 """
