@@ -2,8 +2,10 @@
 
 import os
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,10 @@ from xmlrpc.client import loads
 import engines
 import pytest
 from fleet import (
+    LOST,
     Connection,
     Fleet,
+    Refused,
     Room,
     assert_kept,
     crowd,
@@ -31,7 +35,7 @@ from models import Session
 from server.config import Settings
 
 DEPLOY = Path(server.__file__).parent / "deploy"
-CALLERS = 8
+CALLERS, QUICK = 8, 4
 RESTARTED = int(os.environ.get("ROLLING", "2"))
 # What the examples say that one waits for between the restarts of two servers.
 PAUSE = 3.0
@@ -137,14 +141,41 @@ def test_a_restart_fails_no_call(fleet: Fleet, proxy: str) -> None:
     """While one server after the other is started anew, no call fails and nothing is lost or doubled."""
     room = Room(fleet.servers[0], CALLERS)
     with crowd(room, proxy) as people, listening(room.players, proxy) as [ear]:
-        with speaking(people):
+        with speaking(people), calling(proxy) as outcomes:
             took = [restart_in_turn(fleet, number) for number in range(RESTARTED)]
             time.sleep(1)
         assert max(took) < 10
+        assert len(outcomes) > 100
+        assert [each for each in outcomes if each is not None] == []
         assert [each.failed for each in people] == [[]] * CALLERS
         ids = assert_kept(fleet.servers[0], room, people)
         assert len(ids) > CALLERS * 10
         assert ear.has_heard(ids)
+
+
+@contextmanager
+def calling(address: str) -> Iterator[list[Exception | None]]:
+    """What comes of small calls, of which some clients make as many as they can for this time."""
+    outcomes: list[Exception | None] = []
+    stop = threading.Event()
+    with ThreadPoolExecutor(QUICK) as pool:
+        runs = [pool.submit(call_until, stop, address, outcomes) for _ in range(QUICK)]
+        try:
+            yield outcomes
+        finally:
+            stop.set()
+    for each in runs:
+        each.result()
+
+
+def call_until(stop: threading.Event, address: str, outcomes: list[Exception | None]) -> None:
+    with closing(Connection(address)) as connection:
+        while not stop.is_set():
+            try:
+                connection.call("get_config")
+                outcomes.append(None)
+            except (Refused, *LOST) as error:
+                outcomes.append(error)
 
 
 def restart_in_turn(fleet: Fleet, number: int) -> float:
