@@ -1,4 +1,7 @@
-"""The examples for those who run it, as they are delivered: proxies in front, a pooler behind, restarts."""
+"""The examples for those who run it, as they are delivered: proxies in front, a pooler behind, restarts.
+
+By hand: ROLLING=20 python -m pytest tests/faults/test_deploy.py -k restart -n 0 --timeout 0
+"""
 
 import os
 import subprocess

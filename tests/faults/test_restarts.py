@@ -1,4 +1,7 @@
-"""PostgreSQL that goes away under load and comes back, and commits of which nobody hears."""
+"""PostgreSQL that goes away under load and comes back, and commits of which nobody hears.
+
+By hand: RESTARTS=20 python -m pytest tests/faults/test_restarts.py -n 0 -s --timeout 0
+"""
 
 import os
 import signal

@@ -1,4 +1,7 @@
-"""Two servers and many writers on one PostgreSQL for a while, and then every promise about what was sent."""
+"""Two servers and many writers on one PostgreSQL for a while, and then every promise about what was sent.
+
+By hand: SOAK_SECONDS=600 python -m pytest tests/faults/test_soak.py -n 0 -s --timeout 0
+"""
 
 import os
 import time
