@@ -66,14 +66,18 @@ def filled_in(path: Path, **values: str) -> str:
 class Fleet:
     """Servers on one store, each at a port that it keeps when it is started anew."""
 
-    def __init__(self, folder: Path, database: str, *options: str, many: int = 2) -> None:
+    def __init__(self, folder: Path, database: str, *options: str) -> None:
         self.folder, self.database = folder, database
         self.options = ("--limits", "off", "--files", str(folder / "files"), *options)
-        self.ports = [free_port() for _ in range(many)]
+        self.ports: list[int] = []
         self.servers: list[Live] = []
-        for number in range(many):
-            (folder / f"server{number}").mkdir()
-            self.servers.append(self.start(number))
+
+    def add(self) -> None:
+        """One more server."""
+        number = len(self.servers)
+        (self.folder / f"server{number}").mkdir()
+        self.ports.append(free_port())
+        self.servers.append(self.start(number))
 
     def start(self, number: int) -> Live:
         place = ("--port", str(self.ports[number]))
@@ -102,6 +106,8 @@ def serving(folder: Path, database: str, *options: str) -> Iterator[Fleet]:
     """Two servers on one store, for this time."""
     made = Fleet(folder, database, *options)
     try:
+        for _ in range(2):
+            made.add()
         yield made
     finally:
         made.stop()
