@@ -5,6 +5,7 @@ Nothing here tries a call again: what comes of each is written down as it came.
 
 import http.client
 import json
+import select
 import shutil
 import socket
 import threading
@@ -131,6 +132,8 @@ class Connection:
 
     def ask(self, verb: str, path: str, body: bytes | None, kind: str, **headers: str) -> tuple[int, bytes]:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
+        if self.is_over():
+            self.http.close()
         try:
             self.http.request(verb, path, body, {"Content-Type": kind, **self.headers, **named})
             response = self.http.getresponse()
@@ -138,6 +141,10 @@ class Connection:
         except LOST:
             self.http.close()
             raise
+
+    def is_over(self) -> bool:
+        """Whether the other side has closed it meanwhile, as it does with one that is not used for long."""
+        return self.http.sock is not None and bool(select.select([self.http.sock], [], [], 0)[0])
 
     def call(self, method: str, *values: Any) -> Any:
         """What an XML-RPC method answers."""
