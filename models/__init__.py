@@ -1,10 +1,11 @@
 """The store: tables and the queries that belong to them. Knows the rules of data and no wire."""
 
-from . import check
+from . import check, whole
 from .allowances import Allowance, allowance_spent, allowance_wait, use_allowance
 from .base import (
     StoreError,
     close_store,
+    connected,
     copy_store,
     database,
     engine_faults,
@@ -65,7 +66,7 @@ from .conversations import (
     unread_conversations,
     unread_totals,
 )
-from .engines import TROUBLES, address_shown, trouble
+from .engines import SERVING, TROUBLES, address_shown, trouble
 from .events import (
     ACCEPTED,
     CALL,
@@ -143,6 +144,7 @@ __all__ = [
     "REMOVED",
     "REQUEST",
     "SAID",
+    "SERVING",
     "THERE",
     "TROUBLES",
     "UNREAD",
@@ -180,6 +182,7 @@ __all__ = [
     "check",
     "clean",
     "close_store",
+    "connected",
     "conversations_of",
     "copy_store",
     "database",
@@ -234,4 +237,5 @@ __all__ = [
     "unread_conversations",
     "unread_totals",
     "use_allowance",
+    "whole",
 ]

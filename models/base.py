@@ -191,10 +191,16 @@ def open_store(url: str, durability: str = "full") -> Any:
         before a loss of power but never the order of things
     """
     close_store()
+    engine = connected(url, durability)
+    database.initialize(engine)
+    return engine
+
+
+def connected(url: str, durability: str = "full") -> Any:
+    """The engine behind *url*, which is open while every table goes on to be that of another store."""
     try:
         engine = engine_at(url, durability)
-        database.initialize(engine)
-        database.connect()
+        engine.connect()
     except (PeeweeException, RuntimeError, ValueError, ImportError) as error:
         reason = " ".join(str(error).split())
         raise StoreError(f"The store {address_shown(url)} cannot be opened: {reason}.") from error
@@ -259,14 +265,17 @@ def keep(table: type[Frozen]) -> tuple[Entity, list[str], int]:
     return copy, columns, database.obj.newest_given(name)
 
 
-def runner() -> Runner:
-    return Runner(database.obj, str(MIGRATIONS), table_name=HISTORY)
+def runner(engine: Any = None) -> Runner:
+    return Runner(engine or database.obj, str(MIGRATIONS), table_name=HISTORY)
 
 
-def pending_migrations() -> list[str]:
-    """The names of the numbered steps that this store still lacks; a store from the future is refused."""
+def pending_migrations(engine: Any = None) -> list[str]:
+    """The names of the numbered steps that a store still lacks, the open one or another.
+
+    A store from the future is refused.
+    """
     try:
-        steps = runner().status()
+        steps = runner(engine).status()
     except PeeweeException as error:
         raise StoreError(f"The store cannot be read: {error}.") from error
     newer = [step.name for step in steps if step.path is None]

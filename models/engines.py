@@ -5,12 +5,13 @@ import random
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
+import peewee
 from peewee import (
     InternalError,
     OperationalError,
@@ -21,6 +22,9 @@ from peewee import (
 from playhouse.db_url import connect, register_database
 
 T = TypeVar("T")
+# Raises what drivers raise under its own names; the types of the library leave it out.
+as_peewee_does = peewee.__exception_wrapper__  # type: ignore[attr-defined]
+Row = tuple[Any, ...]
 
 BUSY_SECONDS = 5
 # How long a write waits on which nothing depends.
@@ -34,6 +38,10 @@ TRIES_BESIDE, TRIES_ALONE, PAUSE = 4, 3, 0.01
 BESIDE, ALONE = (f"LOCK TABLE migration IN {mode} MODE" for mode in ("ROW EXCLUSIVE", "EXCLUSIVE"))
 # Of two that write at one moment one has to begin anew: it saw what the other changed, or both wait.
 COLLISIONS = {"40001", "40P01"}
+# What PostgreSQL calls the kind of a column that says yes or no.
+BOOL = 16
+# By what a process that serves is known on a database server: the driver reads this of its environment.
+SERVING = {"PGAPPNAME": "switchboard serve"}
 
 
 class Embedded(SqliteDatabase):
@@ -102,6 +110,29 @@ class Embedded(SqliteDatabase):
         """Let the next id of a table be newer than *newest*."""
         self.execute_sql("DELETE FROM sqlite_sequence WHERE name = ?", (table,))
         self.execute_sql("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, newest))
+
+    def snapshot(self) -> AbstractContextManager[Any]:
+        """A transaction that reads, and sees one state of the store for as long as it lasts."""
+        return self.atomic("DEFERRED")
+
+    def stored(self, sql: str, params: Any) -> list[Row]:
+        """What a query finds, in the form that all engines share."""
+        rows: list[Row] = self.execute_sql(sql, params).fetchall()
+        return rows
+
+    def put(self, table: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
+        """Store any number of rows, given in the form that all engines share, as they come."""
+        names, places = listed(columns), ", ".join("?" for _ in columns)
+        statement = f"INSERT INTO {quoted(table)} ({names}) VALUES ({places})"  # noqa: S608
+        with as_peewee_does:
+            self.connection().executemany(statement, rows)
+
+    def learn(self) -> None:
+        """Get to know rows of which there are suddenly many; SQLite plans well enough without."""
+
+    def is_served(self) -> bool:
+        """A lock beside its file tells whether a store is served (see where backups are restored)."""
+        return False
 
 
 class Unsure(OperationalError):
@@ -266,6 +297,34 @@ class Server(PostgresqlDatabase):
         """Let the next id of a table be newer than *newest*."""
         self.execute_sql("SELECT setval(pg_get_serial_sequence(%s, 'id'), %s)", (table, newest))
 
+    def snapshot(self) -> AbstractContextManager[Any]:
+        """A transaction that reads, and sees one state of the store for as long as it lasts."""
+        return self.atomic("REPEATABLE READ READ ONLY")
+
+    def stored(self, sql: str, params: Any) -> list[Row]:
+        """What a query finds, in the form that all engines share: a yes or no is 1 or 0."""
+        cursor = self.execute_sql(sql, params)
+        rows: list[Row] = cursor.fetchall()
+        if any(column.type_code == BOOL for column in cursor.description):
+            return [tuple(int(value) if type(value) is bool else value for value in row) for row in rows]
+        return rows
+
+    def put(self, table: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
+        """Store any number of rows, given in the form that all engines share, as they come."""
+        statement = f"COPY {quoted(table)} ({listed(columns)}) FROM STDIN"
+        with as_peewee_does, self.cursor() as cursor, cursor.copy(statement) as copy:
+            for row in rows:
+                copy.write_row(row)
+
+    def learn(self) -> None:
+        """Get to know rows of which there are suddenly many; without, queries over all of them take hours."""
+        self.execute_sql("ANALYZE")
+
+    def is_served(self) -> bool:
+        """Whether a server is connected, wherever it runs; its connections have a name of their own."""
+        query = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name = %s"
+        return self.execute_sql(query, (SERVING["PGAPPNAME"],)).fetchone() is not None
+
 
 Engine = Embedded | Server
 register_database(Embedded, "sqlite")
@@ -279,6 +338,15 @@ def engine_at(url: str, durability: str) -> Engine:
     if not isinstance(engine, Embedded):
         raise RuntimeError("Only sqlite:///… and postgresql://… are stores")
     return engine
+
+
+def quoted(name: str) -> str:
+    """The name of a table or column in a statement."""
+    return '"{}"'.format(name.replace('"', '""'))
+
+
+def listed(names: Sequence[str]) -> str:
+    return ", ".join(map(quoted, names))
 
 
 def options(durability: str) -> dict[str, Any]:

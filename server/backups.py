@@ -1,29 +1,37 @@
-"""Backups of an embedded store: one file with the store and its attachments, verified after writing."""
+"""Backups: one file with the store and its attachments, verified after writing.
 
-import fcntl
+The store in it is a copy of an embedded one, and the export of one on a database server. Unpacked it is an
+embedded store in any case, so that a backup of either engine restores into either.
+"""
+
 import os
 import shutil
 import tarfile
 import tempfile
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from models import (
+    address_shown,
     check,
     close_store,
     copy_store,
     database,
     is_embedded,
     is_empty,
+    migrate,
     open_store,
     pending_migrations,
+    store_path,
     stored_files,
+    whole,
 )
 
+from . import exports, stores
 from .files import Files
 
-STORE, FILES = "store.db", "files"
+STORE, ROWS, FILES = "store.db", "store.jsonl", "files"
 ATTEMPTS = 10
 
 
@@ -33,16 +41,14 @@ class BadBackup(Exception):
 
 def write(files: Files, target: Path) -> None:
     """Write the open store and its files to *target*, which is complete or not there at all."""
-    if not is_embedded():
-        raise BadBackup("A database server is backed up by its own means, such as pg_dump.")
     folder = target.absolute().parent
     with tempfile.TemporaryDirectory(dir=folder, prefix=".backup-") as name:
         workplace = Path(name)
-        freeze(files, workplace)
+        store = freeze(files, workplace)
         unfinished = workplace / "backup.tar"
         unfinished.touch(mode=0o600)
         with tarfile.open(unfinished, "w") as archive:
-            archive.add(workplace / STORE, STORE)
+            archive.add(workplace / store, store)
             archive.add(workplace / FILES, FILES)
         verify(unfinished, workplace / "again")
         sync(unfinished)
@@ -50,19 +56,34 @@ def write(files: Files, target: Path) -> None:
         sync(folder)
 
 
-def freeze(files: Files, workplace: Path) -> None:
-    """A copy of the store in *workplace*, with all the files that it names.
+def freeze(files: Files, workplace: Path) -> str:
+    """A copy of the store in *workplace*, with all the files that it names; the name of the copy.
 
     A file may be erased between the two; then the copy is out of date, and is made once more.
     """
-    kept = workplace / FILES
+    kept, store = workplace / FILES, STORE if is_embedded() else ROWS
     for _ in range(ATTEMPTS):
         shutil.rmtree(kept, ignore_errors=True)
         kept.mkdir(mode=0o700)
-        copy_store(workplace / STORE)
-        if all(link(files.path(name), kept / name) for name in names_in(workplace / STORE)):
-            return
+        if all(link(files.path(name), kept / name) for name in copied(workplace / store)):
+            return store
     raise BadBackup("Files were erased faster than they could be copied. Please try again.")
+
+
+def copied(store: Path) -> list[str]:
+    """Copy the open store, as it is at one moment; the names of all files that it names then."""
+    if is_embedded():
+        copy_store(store)
+        with another_store(store):
+            return names()
+    named: list[str] = []
+    with store.open("wb") as stream:
+        exports.write(stream, beside=lambda: named.extend(names()))
+    return named
+
+
+def names() -> list[str]:
+    return [name for _, _, name in stored_files()]
 
 
 def link(source: Path, target: Path) -> bool:
@@ -76,12 +97,6 @@ def link(source: Path, target: Path) -> bool:
     return True
 
 
-def names_in(store: Path) -> list[str]:
-    """The names of all files that a store names."""
-    with another_store(store):
-        return [name for _, _, name in stored_files()]
-
-
 def unpack(archive: Path, folder: Path) -> None:
     folder.mkdir(mode=0o700)
     try:
@@ -89,10 +104,18 @@ def unpack(archive: Path, folder: Path) -> None:
             packed.extractall(folder, filter="data")
     except tarfile.TarError as error:
         raise BadBackup(f"{archive} cannot be read as a backup.") from error
+    if (folder / ROWS).is_file():
+        read_rows(folder / ROWS, folder / STORE)
     if not (folder / STORE).is_file():
         raise BadBackup(f"{archive} is not a backup: it holds no store.")
     (folder / STORE).chmod(0o600)
     (folder / FILES).mkdir(exist_ok=True)
+
+
+def read_rows(rows: Path, store: Path) -> None:
+    """Make an embedded store of an export."""
+    with another_store(store), rows.open("rb") as stream:
+        whole.fill(*exports.read(stream))
 
 
 def verify(archive: Path, folder: Path) -> None:
@@ -122,30 +145,64 @@ def another_store(path: Path) -> Iterator[None]:
             database.connect(reuse_if_open=True)
 
 
-def restore(archive: Path, path: Path, folder: Path, force: bool) -> None:
-    """Make the store at *path* and its files in *folder* what they were when *archive* was written.
+def restore(archive: Path, url: str, folder: Path, force: bool) -> None:
+    """Make the store at *url* and its files in *folder* what they were when *archive* was written.
 
     What is replaced is moved aside first, and moved back where a later step fails.
     """
-    taken = [str(place) for place in (path, folder) if is_there(place)]
+    taken = [address_shown(url)] * holds_something(url) + [str(folder)] * is_there(folder)
     if taken and not force:
         raise BadBackup(f"{' and '.join(taken)} is there already; --force replaces it.")
-    with sole_use(path), ExitStack() as workplaces:
-        beside_store = workplaces.enter_context(workplace_beside(path))
+    path = store_path(url)
+    with stores.sole_use(url), ExitStack() as workplaces:
+        beside_store = workplaces.enter_context(workplace_beside(path or folder))
         beside_files = workplaces.enter_context(workplace_beside(folder))
         verify(archive, beside_store / "new")
         shutil.copytree(beside_store / "new" / FILES, beside_files / FILES)
         (beside_files / FILES).chmod(0o700)
         sync_all(beside_files / FILES)
-        sync(beside_store / "new" / STORE)
         with ExitStack() as undo:
-            for ending in ("-wal", "-shm"):
-                set_aside(path.with_name(path.name + ending), beside_store / f"old{ending}", undo)
             replace(beside_files / FILES, folder, beside_files / "old", undo)
-            replace(beside_store / "new" / STORE, path, beside_store / "old", undo)
+            if path is None:
+                replace_rows(beside_store / "new" / STORE, url)
+            else:
+                replace_store(beside_store / "new" / STORE, path, beside_store, undo)
             undo.pop_all()
-        sync(path.absolute().parent)
         sync(folder.absolute().parent)
+
+
+def holds_something(url: str) -> bool:
+    """Whether there is a store at *url*; a database server's counts once there are rows in it."""
+    path = store_path(url)
+    if path is not None:
+        return path.exists()
+    open_store(url)
+    try:
+        return whole.table_with_rows() is not None
+    finally:
+        close_store()
+
+
+def replace_rows(new: Path, url: str) -> None:
+    """Put all that an embedded store holds in the place of what is at *url*, in one transaction."""
+    with another_store(new):
+        migrate()
+    open_store(url)
+    try:
+        with stores.beside(f"sqlite:///{new}") as engine:
+            contents = whole.contents(engine)
+            whole.fill(contents, whole.batches(engine, contents), replaces=True)
+    finally:
+        close_store()
+
+
+def replace_store(new: Path, path: Path, workplace: Path, undo: ExitStack) -> None:
+    """Put an embedded store where another is."""
+    sync(new)
+    for ending in ("-wal", "-shm"):
+        set_aside(path.with_name(path.name + ending), workplace / f"old{ending}", undo)
+    replace(new, path, workplace / "old", undo)
+    sync(path.absolute().parent)
 
 
 def is_there(place: Path) -> bool:
@@ -165,27 +222,6 @@ def replace(new: Path, old: Path, aside: Path, undo: ExitStack) -> None:
     set_aside(old, aside, undo)
     os.replace(new, old)
     undo.callback(os.replace, old, new)
-
-
-def sole_use(path: Path) -> AbstractContextManager[None]:
-    """The embedded store at *path* for nobody else, which a server that serves it does not grant."""
-    return locked(path, fcntl.LOCK_EX, "is being served; please stop the server first")
-
-
-def shared_use(path: Path | None) -> AbstractContextManager[None]:
-    """The embedded store at *path*, for as long as it is served, by however many."""
-    return nullcontext() if path is None else locked(path, fcntl.LOCK_SH, "is being restored; please wait")
-
-
-@contextmanager
-def locked(path: Path, kind: int, refusal: str) -> Iterator[None]:
-    """The lock that stands for the use of a store, on a file beside it; SQLite's own locks come and go."""
-    with path.with_name(f"{path.name}.lock").open("ab") as lock:
-        try:
-            fcntl.flock(lock, kind | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BadBackup(f"{path} {refusal}.") from None
-        yield
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
-from models import address_shown
+from models import SERVING, address_shown
 
 from . import __version__
 from .config import Settings
@@ -30,7 +30,7 @@ LOOPBACK = ("127.", "::1", "localhost")
 
 def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     """Answer at the settings' address until SIGTERM or SIGINT; *announce* is given what to tell the user."""
-    os.environ.update(settings.environment())
+    os.environ.update(settings.environment() | SERVING)
     # A forked worker would inherit the locks that other threads happen to hold, and wait for them for ever.
     multiprocessing.set_start_method("spawn")
     server = Granian(
