@@ -112,7 +112,11 @@ class Embedded(SqliteDatabase):
         self.execute_sql("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, newest))
 
     def snapshot(self) -> AbstractContextManager[Any]:
-        """A transaction that reads, and sees one state of the store for as long as it lasts."""
+        """A transaction that reads, and sees one state of the store for as long as it lasts.
+
+        Who reads all of the store would have all of its file in memory where the file is mapped.
+        """
+        self.execute_sql("PRAGMA mmap_size = 0")
         return self.atomic("DEFERRED")
 
     def stored(self, sql: str, params: Any) -> list[Row]:

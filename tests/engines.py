@@ -339,3 +339,14 @@ def embedded() -> Embedded:
     """SQLite, whatever the run is about, for what is about files."""
     made: Embedded = chosen() if name == "sqlite" else Embedded()
     return made
+
+
+@functools.cache
+def cluster() -> Cluster:
+    """PostgreSQL, whatever the run is about, for what is about both engines."""
+    if name == "postgresql":
+        served: Cluster = chosen()
+        return served
+    made = Cluster()
+    atexit.register(made.stop)
+    return made

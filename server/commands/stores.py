@@ -125,8 +125,8 @@ def tenths(rows: int) -> whole.Advance:
     def advance(number: int) -> None:
         nonlocal passed
         before, passed = passed, passed + number
-        if before * 10 // rows < passed * 10 // rows:
-            click.echo(f"{passed * 100 // rows} %", err=True)
+        if before * 10 // rows < (tenth := passed * 10 // rows):
+            click.echo(f"{tenth}0 %", err=True)
 
     return advance
 
@@ -170,7 +170,8 @@ def import_command(file: str, **values: Any) -> None:
         contents, rows = exports.read(stream)
         with stores.to_be_filled(settings.database), progress(2 * contents.rows) as advance:
             tally = whole.fill(contents, rows, advance)
-            migrate()
+            if migrate():
+                whole.refuse_faults()
     told(contents, tally)
 
 

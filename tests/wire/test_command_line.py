@@ -829,7 +829,8 @@ def test_an_older_store_is_migrated_by_itself(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [["backup", "b.tar"], ["user", "list"], ["token", "add", "ann"], ["check"]]
+    "command",
+    [["backup", "b.tar"], ["export", "e.jsonl"], ["user", "list"], ["token", "add", "ann"], ["check"]],
 )
 def test_what_only_looks_makes_no_store(tmp_path: Path, command: list[str]) -> None:
     """A command that needs a store, given an address without one, says so and makes none."""
@@ -950,6 +951,7 @@ STORE_COMMANDS = [
     ["check"],
     ["migrate"],
     ["backup", "{folder}/b.tar"],
+    ["export", "{folder}/e.jsonl"],
     ["serve", "--port", "0"],
 ]
 STORE_IDS = [" ".join(command[:2]) for command in STORE_COMMANDS]
@@ -1097,12 +1099,15 @@ COMMANDS = dict(leaves(main))
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_takes_the_store(name: str) -> None:
-    """Every command takes `--database`."""
+    """Every command takes `--database`, but for the one that is told two places."""
+    if name == "move":
+        assert [option.human_readable_name for option in COMMANDS[name].params[:2]] == ["FROM", "TO"]
+        return
     assert "--database" in [word for option in COMMANDS[name].params for word in option.opts]
 
 
 PROMISED = {
-    *("serve", "check", "backup", "restore", "migrate", "reference"),
+    *("serve", "check", "backup", "restore", "migrate", "reference", "move", "export", "import"),
     *("user add", "user list", "user password", "user disable", "user enable", "user edit"),
     *("token add", "token list", "token revoke", "key add", "key list", "key revoke"),
 }
