@@ -284,9 +284,6 @@ class Server(PostgresqlDatabase):
             self.execute_sql("SELECT pg_advisory_xact_lock(hashtext('switchboard migration'))")
             yield
 
-    def copy_to(self, target: Path) -> None:
-        raise NotImplementedError
-
     def faults(self) -> Iterator[str]:
         """Nothing: PostgreSQL looks after its pages and references itself."""
         return iter(())

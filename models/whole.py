@@ -1,7 +1,8 @@
 """All that a store holds: read in one state, put into an empty store at once, and compared.
 
 Which tables there are, their order and their columns are read off the models. What is moved has the form in
-which it is stored: moments are numbers, a yes or no is 1 or 0.
+which it is stored: moments are numbers, a yes or no is 1 or 0. The log of events goes along, but for the
+turns in which they happened: all of them happened before anything that happens in the new store.
 """
 
 import hashlib
@@ -17,15 +18,11 @@ import peewee
 from peewee import SQL, Entity, NodeList, fn
 
 from . import check
-from .base import HISTORY, StoreError, Table, database, pending_migrations, runner
+from .base import HISTORY, StoreError, Table, TurnField, database, pending_migrations, runner
 from .engines import Row
-from .events import Event
 
 # So many rows are in memory at a time.
 BATCH = 2000
-# What tells only those who are connected of what happens now. It is not taken along: the places in it mean
-# nothing on another engine, and who asks for what came after one is told how things stand.
-PASSING = (Event,)
 Batch = tuple[str, list[Row]]
 Advance = Callable[[int], None]
 
@@ -92,12 +89,20 @@ def contents(engine: Any) -> Contents:
 
 def held(engine: Any, table: type[Table]) -> Held:
     name = table._meta.table_name
-    columns = [column.column_name for column in table._meta.sorted_fields]
+    own = own_columns(name)
+    columns = [field.column_name for field in table._meta.sorted_fields if field.column_name not in own]
     ids = peewee.Table(name).bind(engine)
-    rows = 0 if table in PASSING else ids.select().count()
     # Where a row was stored with an id of its own choosing, an engine may not know that it was given out.
     newest = ids.select(fn.MAX(ids.c.id)).scalar() or 0
-    return Held(columns, rows, max(newest, engine.newest_given(name)))
+    return Held(columns, ids.select().count(), max(newest, engine.newest_given(name)))
+
+
+def own_columns(name: str) -> set[str]:
+    """The columns that mean something in one store alone, and which each fills itself."""
+    fields = (
+        field for table in tables() if table._meta.table_name == name for field in table._meta.sorted_fields
+    )
+    return {field.column_name for field in fields if isinstance(field, TurnField)}
 
 
 def batches(engine: Any, whole: Contents) -> Iterator[Batch]:
@@ -191,7 +196,8 @@ def refuse_misfits(whole: Contents) -> None:
     if odd := sorted(table_names() ^ set(whole.tables)):
         raise StoreError(f"The table {odd[0]} is not both in a store of the step {whole.step} and in this.")
     for name, table in whole.tables.items():
-        if odd := sorted({column.name for column in database.get_columns(name)} ^ set(table.columns)):
+        known = {column.name for column in database.get_columns(name)} - own_columns(name)
+        if odd := sorted(known ^ set(table.columns)):
             raise StoreError(f"The column {odd[0]} of {name} is not both in a store and in this.")
 
 

@@ -1,8 +1,4 @@
-"""Backups: one file with the store and its attachments, verified after writing.
-
-The store in it is a copy of an embedded one, and the export of one on a database server. Unpacked it is an
-embedded store in any case, so that a backup of either engine restores into either.
-"""
+"""Backups: one file with the store, as an embedded one, and its attachments, verified after writing."""
 
 import os
 import shutil
@@ -16,6 +12,7 @@ from models import (
     address_shown,
     check,
     close_store,
+    connected,
     copy_store,
     database,
     is_embedded,
@@ -28,10 +25,10 @@ from models import (
     whole,
 )
 
-from . import exports, stores
+from . import stores
 from .files import Files
 
-STORE, ROWS, FILES = "store.db", "store.jsonl", "files"
+STORE, FILES = "store.db", "files"
 ATTEMPTS = 10
 
 
@@ -44,11 +41,11 @@ def write(files: Files, target: Path) -> None:
     folder = target.absolute().parent
     with tempfile.TemporaryDirectory(dir=folder, prefix=".backup-") as name:
         workplace = Path(name)
-        store = freeze(files, workplace)
+        freeze(files, workplace)
         unfinished = workplace / "backup.tar"
         unfinished.touch(mode=0o600)
         with tarfile.open(unfinished, "w") as archive:
-            archive.add(workplace / store, store)
+            archive.add(workplace / STORE, STORE)
             archive.add(workplace / FILES, FILES)
         verify(unfinished, workplace / "again")
         sync(unfinished)
@@ -56,34 +53,33 @@ def write(files: Files, target: Path) -> None:
         sync(folder)
 
 
-def freeze(files: Files, workplace: Path) -> str:
-    """A copy of the store in *workplace*, with all the files that it names; the name of the copy.
+def freeze(files: Files, workplace: Path) -> None:
+    """A copy of the store in *workplace*, with all the files that it names.
 
     A file may be erased between the two; then the copy is out of date, and is made once more.
     """
-    kept, store = workplace / FILES, STORE if is_embedded() else ROWS
+    kept = workplace / FILES
     for _ in range(ATTEMPTS):
         shutil.rmtree(kept, ignore_errors=True)
         kept.mkdir(mode=0o700)
-        if all(link(files.path(name), kept / name) for name in copied(workplace / store)):
-            return store
+        copy(workplace / STORE)
+        if all(link(files.path(name), kept / name) for name in names_in(workplace / STORE)):
+            return
     raise BadBackup("Files were erased faster than they could be copied. Please try again.")
 
 
-def copied(store: Path) -> list[str]:
-    """Copy the open store, as it is at one moment; the names of all files that it names then."""
+def copy(target: Path) -> None:
+    """Write all that is in the open store, as it is at one moment, into an embedded one at *target*."""
+    source = database.obj
     if is_embedded():
-        copy_store(store)
-        with another_store(store):
-            return names()
-    named: list[str] = []
-    with store.open("wb") as stream:
-        exports.write(stream, beside=lambda: named.extend(names()))
-    return named
-
-
-def names() -> list[str]:
-    return [name for _, _, name in stored_files()]
+        copy_store(target)
+        return
+    target.unlink(missing_ok=True)
+    target.touch(mode=0o600)
+    with source.snapshot():
+        contents = whole.contents(source)
+        with another_store(target):
+            whole.fill(contents, whole.batches(source, contents))
 
 
 def link(source: Path, target: Path) -> bool:
@@ -97,6 +93,12 @@ def link(source: Path, target: Path) -> bool:
     return True
 
 
+def names_in(store: Path) -> list[str]:
+    """The names of all files that a store names."""
+    with another_store(store):
+        return [name for _, _, name in stored_files()]
+
+
 def unpack(archive: Path, folder: Path) -> None:
     folder.mkdir(mode=0o700)
     try:
@@ -104,18 +106,10 @@ def unpack(archive: Path, folder: Path) -> None:
             packed.extractall(folder, filter="data")
     except tarfile.TarError as error:
         raise BadBackup(f"{archive} cannot be read as a backup.") from error
-    if (folder / ROWS).is_file():
-        read_rows(folder / ROWS, folder / STORE)
     if not (folder / STORE).is_file():
         raise BadBackup(f"{archive} is not a backup: it holds no store.")
     (folder / STORE).chmod(0o600)
     (folder / FILES).mkdir(exist_ok=True)
-
-
-def read_rows(rows: Path, store: Path) -> None:
-    """Make an embedded store of an export."""
-    with another_store(store), rows.open("rb") as stream:
-        whole.fill(*exports.read(stream))
 
 
 def verify(archive: Path, folder: Path) -> None:
@@ -133,16 +127,14 @@ def verify(archive: Path, folder: Path) -> None:
 
 @contextmanager
 def another_store(path: Path) -> Iterator[None]:
-    """Let every table be that of the store at *path*, for a while."""
-    before = database.obj if database.obj is not None and not database.is_closed() else None
-    open_store(f"sqlite:///{path}")
+    """Let every table be that of the store at *path*, for a while, in which the other stays open."""
+    before = database.obj
+    database.initialize(connected(f"sqlite:///{path}"))
     try:
         yield
     finally:
         close_store()
-        if before is not None:
-            database.initialize(before)
-            database.connect(reuse_if_open=True)
+        database.initialize(before)
 
 
 def restore(archive: Path, url: str, folder: Path, force: bool) -> None:

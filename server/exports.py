@@ -9,7 +9,7 @@ import json
 import os
 import sys
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from itertools import groupby
@@ -104,8 +104,8 @@ def said(line: bytes) -> dict[str, Any]:
     return value
 
 
-def write(stream: BinaryIO, beside: Callable[[], None] = lambda: None) -> None:
-    """Write all that the open store holds; *beside* is done in the same snapshot."""
+def write(stream: BinaryIO) -> None:
+    """Write all that the open store holds, as it is at one moment."""
     with database.obj.snapshot():
         contents, out = whole.contents(database.obj), Digesting(stream)
         tables = {name: asdict(table) for name, table in contents.tables.items()}
@@ -115,7 +115,6 @@ def write(stream: BinaryIO, beside: Callable[[], None] = lambda: None) -> None:
             out.write([dict(zip(columns, (name, *row), strict=True)) for row in rows])
             out.rows += len(rows)
         out.write([out.ending()])
-        beside()
 
 
 def read(stream: BinaryIO) -> tuple[whole.Contents, Iterator[whole.Batch]]:

@@ -310,7 +310,7 @@ class Visit:
 
     def afterwards(self, work: Callable[[], Any]) -> None:
         """Do *work*, on which the answer does not depend, when the call's own transaction has ended."""
-        database.after_commit(lambda: quietly(lambda: transact(work, writes=True)))
+        database.after_commit(lambda: quietly(work))
 
     def address_of(self, path: str) -> str:
         """The absolute address of a *path* here, as this client knows the server."""
@@ -364,6 +364,6 @@ def quietly(write: Callable[[], Any]) -> None:
     """Do a write that no answer depends on; where the store cannot take it, reading goes on."""
     try:
         with impatient():
-            write()
+            transact(write, writes=True)
     except TROUBLES as error:
         log.warning("not noted: %s", error)

@@ -35,6 +35,10 @@ def pytest_configure(config: pytest.Config) -> None:
     engines.name = config.getoption("--engine")
 
 
+def pytest_unconfigure() -> None:
+    engines.stop()
+
+
 @dataclass
 class Member:
     """A user of the live server, who calls it with an access token."""

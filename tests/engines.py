@@ -330,15 +330,11 @@ name = "sqlite"
 def chosen() -> Any:
     """The engine of this run, started when it is first needed."""
     made = KINDS[name]()
-    atexit.register(made.stop)
+    started.append(made)
     return made
 
 
-@functools.cache
-def embedded() -> Embedded:
-    """SQLite, whatever the run is about, for what is about files."""
-    made: Embedded = chosen() if name == "sqlite" else Embedded()
-    return made
+started: list[Any] = []
 
 
 @functools.cache
@@ -348,5 +344,12 @@ def cluster() -> Cluster:
         served: Cluster = chosen()
         return served
     made = Cluster()
-    atexit.register(made.stop)
+    started.append(made)
     return made
+
+
+@atexit.register
+def stop() -> None:
+    """Stop what was started."""
+    while started:
+        started.pop().stop()

@@ -89,15 +89,15 @@ def move(source: str, target: str, files: str) -> None:
     """Fill a new store at TO with all that is in the store at FROM, such as sqlite:///a.db postgresql://b/c.
 
     FROM stays as it is and must not be served meanwhile; TO has to be empty or not there yet. Ids stay the
-    same. All is moved or nothing, and it is compared afterwards. Only the log of events stays behind: who
-    listens begins anew. The files of attachments stay where they are.
+    same. All is moved or nothing, and it is compared afterwards. The files of attachments stay where they
+    are. Who listens to events goes on where he was on the same engine, and begins anew on another.
     """
     before, after = Settings(database=source, files=files), Settings(database=target)
     with reported():
         must_exist(before)
         place_of(after)
         told(*stores.move(source, target, progress))
-    click.echo("The log of events was left behind, and the files are where they were. To serve from here on:")
+    click.echo("The files of attachments are where they were. To serve from the new place:")
     folder = before.files_folder.absolute()
     click.echo(f"switchboard serve --database {address_shown(target)} --files {folder}")
 
@@ -137,7 +137,7 @@ def tenths(rows: int) -> whole.Advance:
 def export(file: str, **values: Any) -> None:
     """Write all that the store holds to FILE as lines of JSON, while the server runs; - is standard output.
 
-    A FILE that ends with .gz is compressed. Files of attachments are not in it, nor is the log of events.
+    A FILE that ends with .gz is compressed. Files of attachments are not in it.
 
     \b
     The first line:  {"switchboard": VERSION, "step": NEWEST STEP OF THE STORE,
