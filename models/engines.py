@@ -13,6 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import peewee
 from peewee import (
+    DataError,
     InternalError,
     OperationalError,
     PeeweeException,
@@ -128,8 +129,11 @@ class Embedded(SqliteDatabase):
         """Store any number of rows, given in the form that all engines share, as they come."""
         names, places = listed(columns), ", ".join("?" for _ in columns)
         statement = f"INSERT INTO {quoted(table)} ({names}) VALUES ({places})"  # noqa: S608
-        with as_peewee_does:
-            self.connection().executemany(statement, rows)
+        try:
+            with as_peewee_does:
+                self.connection().executemany(statement, rows)
+        except OverflowError as error:
+            raise DataError("a number is too large") from error
 
     def learn(self) -> None:
         """Get to know rows of which there are suddenly many; SQLite plans well enough without."""

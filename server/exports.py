@@ -24,6 +24,8 @@ from models import database, whole
 from . import __version__
 
 STANDARD, COMPRESSED = "-", ".gz"
+LARGEST = 2**63
+ESCAPE = b"\\u"
 # To compress harder costs several times the time for a tenth of the size.
 LEVEL = 3
 Line = tuple[str, tuple[Any, ...]]
@@ -97,7 +99,10 @@ def opened(file: str) -> Iterator[BinaryIO]:
 def said(line: bytes) -> dict[str, Any]:
     try:
         value = json.loads(line)
-    except ValueError:
+        if ESCAPE in line:
+            # Half a character can be escaped, and nothing can store it.
+            whole.encoded(value).encode()
+    except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
         raise BadExport("A line of this is no JSON object: it is no export, or was cut.")
@@ -134,10 +139,17 @@ def lines_of(source: Digesting) -> Iterator[dict[str, Any]]:
 
 def announced(first: dict[str, Any]) -> whole.Contents:
     try:
-        tables = {str(name): whole.Held(**table) for name, table in first["tables"].items()}
+        tables = {name: held(**table) for name, table in first["tables"].items()}
         return whole.Contents(str(first["step"]), tables)
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise BadExport("This is no export of Switchboard: its first line does not say so.") from error
+
+
+def held(columns: list[str], rows: int, newest_id: int) -> whole.Held:
+    """What the first line says of a table, if it can be so."""
+    if not 0 <= int(rows) < LARGEST or not 0 <= int(newest_id) < LARGEST:
+        raise ValueError
+    return whole.Held([str(column) for column in columns], int(rows), int(newest_id))
 
 
 def rows_of(source: Digesting, contents: whole.Contents, lines: Iterator[dict[str, Any]]) -> Iterator[Line]:
@@ -147,7 +159,7 @@ def rows_of(source: Digesting, contents: whole.Contents, lines: Iterator[dict[st
         if "end" in line:
             break
         table = line.pop("table", None)
-        if table not in columns:
+        if not isinstance(table, str) or table not in columns:
             raise BadExport(f"A row is of the table {table}, which the first line does not name.")
         if line.keys() != columns[table]:
             odd = sorted(line.keys() ^ columns[table])[0]

@@ -9,10 +9,13 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
+from threading import Event as Flag
 from typing import Any
 
 import engines
@@ -754,3 +757,38 @@ def test_a_backup_whose_file_is_missing_is_refused(filled: Filled, files: Path, 
     shutil.rmtree(files)
     refused("backup", str(archive), "--database", old, "--files", str(files))
     assert not archive.exists()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_backup_under_load_holds_all_that_was_said(
+    place: Places, filled: Filled, files: Path, tmp_path: Path, engine: str
+) -> None:
+    """A backup that is made while others write passes `check` and holds what was acknowledged before it."""
+    old, new = filled(engine), place(engine)
+    live = Live(tmp_path, "--limits", "off", database=old)
+    has_ended, said = Flag(), []
+    try:
+        ann = live.member("writer")
+        thread = ann.rpc.new_conversation(["bob"], b"Busy", b"first")["conv_id"]
+
+        def write() -> None:
+            while not has_ended.is_set():
+                said.append(int(ann.rpc.reply_conversation(thread, b"more")["msg_id"]))
+
+        with ThreadPoolExecutor(1) as pool:
+            writing = pool.submit(write)
+            while len(said) < 10:
+                time.sleep(0.01)
+            before = set(said)
+            command = [*PROGRAM, "backup", str(tmp_path / "b.tar"), "--database", old, "--files", str(files)]
+            backup = subprocess.run(command, capture_output=True, text=True)
+            has_ended.set()
+            writing.result()
+        assert backup.returncode == 0, backup.stderr
+    finally:
+        live.stop()
+    at = ["--database", new, "--files", str(tmp_path / "there")]
+    done("restore", str(tmp_path / "b.tar"), *at)
+    done("check", *at)
+    with opened(new):
+        assert before <= {message.id for message in Message.select(Message.id)}
