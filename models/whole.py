@@ -15,7 +15,16 @@ from operator import itemgetter
 from typing import Any
 
 import peewee
-from peewee import SQL, Entity, NodeList, fn
+from peewee import (
+    SQL,
+    DataError,
+    Entity,
+    IntegrityError,
+    InterfaceError,
+    NodeList,
+    ProgrammingError,
+    fn,
+)
 
 from . import check
 from .base import HISTORY, StoreError, Table, TurnField, database, pending_migrations, runner
@@ -204,7 +213,11 @@ def refuse_misfits(whole: Contents) -> None:
 def put(whole: Contents, some: Iterable[Batch]) -> None:
     """Store rows, and let each table go on with the ids behind all that were ever given out."""
     for name, group in groupby(some, key=itemgetter(0)):
-        database.obj.put(name, whole.tables[name].columns, (row for _, rows in group for row in rows))
+        try:
+            database.obj.put(name, whole.tables[name].columns, (row for _, rows in group for row in rows))
+        except (DataError, IntegrityError, InterfaceError, ProgrammingError) as error:
+            reason = " ".join(str(error).split())
+            raise StoreError(f"A row of {name} cannot be stored: {reason}.") from error
     for name, table in whole.tables.items():
         if table.newest_id:
             database.obj.go_on_from(name, table.newest_id)

@@ -1,6 +1,7 @@
 """Who uses a store, and how an empty one is filled with all of another, on whatever engine."""
 
 import fcntl
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -20,6 +21,8 @@ from models import (
 # Told the number of rows that there are to pass, and then of those that have passed.
 Begin = Callable[[int], AbstractContextManager[whole.Advance]]
 SERVED = "is being served; please stop the server first"
+# The connections of a server that has just ended are seen for a moment longer.
+LOOKS, PAUSE = 5, 0.2
 
 
 def move(source: str, target: str, begin: Begin) -> tuple[whole.Contents, whole.Tally]:
@@ -82,8 +85,11 @@ def refuse_served(url: str) -> None:
     """On a database server only the connections of those who serve can be seen, at this moment."""
     engine = connected(url)
     try:
-        if engine.is_served():
-            raise StoreError(f"{address_shown(url)} {SERVED}.")
+        for _ in range(LOOKS):
+            if not engine.is_served():
+                return
+            time.sleep(PAUSE)
+        raise StoreError(f"{address_shown(url)} {SERVED}.")
     finally:
         engine.close()
 

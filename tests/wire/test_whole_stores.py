@@ -616,8 +616,8 @@ WRONG = {
     with_a_column_of_its_own: "colour",
     with_a_table_of_its_own: "parrot",
     with_a_later_step: "9999_future",
-    with_a_row_twice: "",
-    with_a_reference_to_nothing: "",
+    with_a_row_twice: "cannot be stored",
+    with_a_reference_to_nothing: "cannot be stored",
     with_something_behind: "behind the last line",
 }
 
