@@ -1,17 +1,17 @@
 """The store: tables and the queries that belong to them. Knows the rules of data and no wire."""
 
-from . import check
+from . import check, whole
 from .allowances import Allowance, allowance_spent, allowance_wait, use_allowance
 from .base import (
-    TROUBLES,
     StoreError,
     close_store,
+    connected,
     copy_store,
     database,
     engine_faults,
     impatient,
+    is_embedded,
     is_empty,
-    is_sqlite,
     migrate,
     milliseconds,
     now,
@@ -19,7 +19,6 @@ from .base import (
     pending_migrations,
     store_path,
     transact,
-    trouble,
 )
 from .cleaning import clean, one_line
 from .conversations import (
@@ -52,6 +51,7 @@ from .conversations import (
     newest_id,
     stored_files,
 )
+from .engines import SERVING, TROUBLES, address_shown, trouble
 from .events import (
     ACCEPTED,
     CALL,
@@ -60,12 +60,14 @@ from .events import (
     READ,
     REQUEST,
     Event,
+    Position,
     calls_with,
     enabled_users,
-    event_further,
     events_after,
     events_replayed,
     newest_event,
+    position_behind,
+    position_of,
     record_event,
     standing_tokens,
 )
@@ -146,6 +148,7 @@ __all__ = [
     "REMOVED",
     "REQUEST",
     "SAID",
+    "SERVING",
     "THERE",
     "TROUBLES",
     "UNREAD",
@@ -164,12 +167,14 @@ __all__ = [
     "Line",
     "Message",
     "Participant",
+    "Position",
     "ServerKey",
     "Session",
     "Source",
     "StoreError",
     "UploadGroup",
     "User",
+    "address_shown",
     "allowance_spent",
     "allowance_wait",
     "attachments_of_page",
@@ -181,6 +186,7 @@ __all__ = [
     "check",
     "clean",
     "close_store",
+    "connected",
     "conversations_of",
     "copy_store",
     "database",
@@ -188,16 +194,15 @@ __all__ = [
     "digits_of",
     "enabled_users",
     "engine_faults",
-    "event_further",
     "events_after",
     "events_replayed",
     "first_messages",
     "hold",
     "impatient",
     "is_direct",
+    "is_embedded",
     "is_empty",
     "is_online",
-    "is_sqlite",
     "key_label",
     "members_of",
     "messages_with",
@@ -221,6 +226,8 @@ __all__ = [
     "people_in",
     "people_met",
     "place_in",
+    "position_behind",
+    "position_of",
     "record_event",
     "requests_of",
     "requests_to",
@@ -236,4 +243,5 @@ __all__ = [
     "unread_conversations",
     "unread_of",
     "use_allowance",
+    "whole",
 ]

@@ -2,14 +2,13 @@
 
 import datetime
 import functools
-import os
-import sqlite3
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, TypeVar
 
+import peewee
 from peewee import (
     SQL,
     AutoField,
@@ -21,22 +20,20 @@ from peewee import (
     IntegrityError,
     Model,
     NodeList,
-    OperationalError,
     PeeweeException,
-    SqliteDatabase,
     Value,
     chunked,
+    fn,
 )
-from playhouse.db_url import connect
 from playhouse.migrations import Runner
+
+from .engines import address_shown, engine_at
 
 database = DatabaseProxy()
 T = TypeVar("T")
 
 HISTORY = "migration"
 MIGRATIONS = Path(__file__).parent / "migrations"
-BUSY_SECONDS = 5
-SYNCHRONOUS = {"full": 2, "relaxed": 1}
 
 
 def now() -> datetime.datetime:
@@ -66,8 +63,22 @@ class NewIdField(AutoField):
     """An id that never comes back: SQLite on its own would give the newest deleted one out again."""
 
     def ddl(self, ctx: Any) -> Any:
-        node = super().ddl(ctx)
-        return NodeList((node, SQL("AUTOINCREMENT"))) if is_sqlite() else node
+        node, ending = super().ddl(ctx), database.obj.id_ending
+        return NodeList((node, SQL(ending))) if ending else node
+
+
+class CharField(peewee.CharField):
+    """A short text column; how long it may be is said where it is filled, and not by the engine."""
+
+    def ddl_datatype(self, ctx: Any) -> Any:
+        return SQL(database.obj.text) if database.obj.text else super().ddl_datatype(ctx)
+
+
+class TurnField(BigIntegerField):
+    """The transaction that made a row, as a number that only grows; 0 where only one writes at a time."""
+
+    def ddl(self, ctx: Any) -> Any:
+        return NodeList((super().ddl(ctx), SQL(f"DEFAULT {database.obj.turn}")))
 
 
 class Rows(Model):
@@ -87,6 +98,11 @@ class Table(Rows):
 
 class Frozen(Rows):
     """A table as a migration makes it, apart from what has become of it since."""
+
+
+def total(number: Any) -> Any:
+    """The sum of a number over rows, as a whole number where an engine would make it a decimal one."""
+    return fn.SUM(number).cast("BIGINT")
 
 
 class Slot:
@@ -171,63 +187,22 @@ class PreparedMany:
         return rows
 
 
-def is_sqlite() -> bool:
-    return isinstance(database.obj, SqliteDatabase)
-
-
 def transact(work: Callable[[], T], *, writes: bool) -> T:
-    """Do *work* in one transaction; one that only reads sees one state of the store and blocks nobody."""
-    with database.atomic(*([] if writes else [SNAPSHOT[is_sqlite()]])):
-        return work()
+    """Do *work* in one transaction, which sees one state of the store; it may be tried more than once.
+
+    Within another transaction it is a part of that one.
+    """
+    if database.in_transaction():
+        with database.atomic():
+            return work()
+    done: T = database.obj.run(work, writes=writes)
+    return done
 
 
-# How a transaction that only reads starts, by whether the engine is SQLite. One that writes takes SQLite's
-# write lock at once (see sqlite_options): it would fail if it read first and another writer came between.
-SNAPSHOT = {True: "DEFERRED", False: "REPEATABLE READ"}
-
-
-@contextmanager
-def impatient() -> Iterator[None]:
+def impatient() -> AbstractContextManager[None]:
     """Do not wait for another writer, for a write on which nothing depends."""
-    if not is_sqlite():
-        yield
-        return
-    database.execute_sql("PRAGMA busy_timeout = 50")
-    try:
-        yield
-    finally:
-        database.execute_sql(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
-
-
-def causes(error: BaseException) -> Iterable[str]:
-    """The names by which the engine calls a failure, through all that was raised on top of it."""
-    seen: set[int] = set()
-    pending: list[BaseException | None] = [error]
-    while pending:
-        link = pending.pop()
-        if link is None or id(link) in seen:
-            continue
-        seen.add(id(link))
-        yield getattr(link, "sqlite_errorname", "") or getattr(link, "sqlstate", "") or ""
-        pending += [link.__cause__, link.__context__, *(a for a in link.args if isinstance(a, BaseException))]
-
-
-FULL = {"SQLITE_FULL", "53100"}
-BUSY = {"SQLITE_BUSY", "SQLITE_BUSY_RECOVERY", "SQLITE_LOCKED", "55P03"}
-
-
-def trouble(error: BaseException) -> str:
-    """What keeps the store from answering, in a few words."""
-    names = set(causes(error))
-    if names & FULL:
-        return "The storage is full."
-    if names & BUSY:
-        return "The store is busy."
-    return "The store does not answer."
-
-
-# What an engine's driver raises where it cannot go on; peewee wraps only what comes before the first row.
-TROUBLES = (OperationalError, sqlite3.OperationalError)
+    waiting: AbstractContextManager[None] = database.obj.impatient()
+    return waiting
 
 
 class StoreError(Exception):
@@ -241,33 +216,25 @@ def open_store(url: str, durability: str = "full") -> Any:
         before a loss of power but never the order of things
     """
     close_store()
+    engine = connected(url, durability)
+    database.initialize(engine)
+    return engine
+
+
+def connected(url: str, durability: str = "full") -> Any:
+    """The engine behind *url*, which is open while every table goes on to be that of another store."""
     try:
-        engine = connect(url, **(sqlite_options(durability) if url.startswith("sqlite") else {}))
-        database.initialize(engine)
-        database.connect()
-    except (PeeweeException, RuntimeError, ImportError) as error:
-        raise StoreError(f"The store {url} cannot be opened: {error}.") from error
+        engine = engine_at(url, durability)
+        engine.connect()
+    except (PeeweeException, RuntimeError, ValueError, ImportError) as error:
+        reason = " ".join(str(error).split())
+        raise StoreError(f"The store {address_shown(url)} cannot be opened: {reason}.") from error
     return engine
 
 
 def close_store() -> None:
     if database.obj is not None and not database.is_closed():
         database.close()
-
-
-def sqlite_options(durability: str) -> dict[str, Any]:
-    return {
-        "timeout": BUSY_SECONDS,
-        "lock_type": "IMMEDIATE",
-        "pragmas": {
-            "journal_mode": "wal",
-            "synchronous": SYNCHRONOUS[durability],
-            "foreign_keys": 1,
-            "wal_autocheckpoint": 4000,
-            "mmap_size": 2**30,
-            "temp_store": "memory",
-        },
-    }
 
 
 def store_path(url: str) -> Path | None:
@@ -277,33 +244,18 @@ def store_path(url: str) -> Path | None:
 
 
 def copy_store(target: Path) -> None:
-    """Write a copy of the open embedded store, as it is at one moment, to *target*, for its owner alone.
-
-    In one statement: a copy in steps begins anew with every write, and a copy of the file misses the log.
-    """
-    unfinished = target.with_name(f"{target.name}.{os.getpid()}")
-    unfinished.unlink(missing_ok=True)
-    unfinished.touch(mode=0o600)
-    try:
-        database.execute_sql("VACUUM INTO ?", (str(unfinished),))
-        os.replace(unfinished, target)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    """Write a copy of the open embedded store, as it is at one moment, to *target*."""
+    database.obj.copy_to(target)
 
 
 def engine_faults() -> Iterator[str]:
-    """What an embedded engine itself finds: damaged pages, rows that refer to nothing."""
-    if not is_sqlite():
-        return
-    try:
-        texts = [text for (text,) in database.execute_sql("PRAGMA integrity_check").fetchall()]
-    except sqlite3.DatabaseError as error:
-        texts = [str(error)]
-    if texts != ["ok"]:
-        yield from (f"store: {text}" for text in texts)
-        return
-    for table, row, parent, _ in database.execute_sql("PRAGMA foreign_key_check").fetchall():
-        yield f"{table} {row}: what it refers to in {parent} is not there"
+    """What the engine itself finds wrong."""
+    yield from database.obj.faults()
+
+
+def is_embedded() -> bool:
+    """Whether the open store is a file of one's own."""
+    return bool(database.obj.is_embedded)
 
 
 def remake(tables: list[type[Frozen]], **filling: str) -> None:
@@ -325,7 +277,8 @@ def remake(tables: list[type[Frozen]], **filling: str) -> None:
         into = NodeList((SQL("INSERT INTO"), Entity(table._meta.table_name), names))
         database.execute(NodeList((into, SQL("SELECT"), values, SQL("FROM"), copy)))
         database.execute(NodeList((SQL("DROP TABLE"), copy)))
-        go_on_from(table, newest)
+        if newest:
+            database.obj.go_on_from(table._meta.table_name, newest)
 
 
 def keep(table: type[Frozen]) -> tuple[Entity, list[str], int]:
@@ -334,39 +287,20 @@ def keep(table: type[Frozen]) -> tuple[Entity, list[str], int]:
     columns = [column.name for column in database.get_columns(name)]
     copy = Entity(f"kept_{name}")
     database.execute(NodeList((SQL("CREATE TABLE"), copy, SQL("AS SELECT * FROM"), Entity(name))))
-    return copy, columns, newest_given(table)
+    return copy, columns, database.obj.newest_given(name)
 
 
-def newest_given(table: type[Rows]) -> int:
-    name = table._meta.table_name
-    if is_sqlite():
-        query, values = "SELECT seq FROM sqlite_sequence WHERE name = ?", (name,)
-    else:
-        query, values = "SELECT pg_sequence_last_value(pg_get_serial_sequence(%s, 'id')::regclass)", (name,)
-    row = database.execute_sql(query, values).fetchone()
-    return (row and row[0]) or 0
+def runner(engine: Any = None) -> Runner:
+    return Runner(engine or database.obj, str(MIGRATIONS), table_name=HISTORY)
 
 
-def go_on_from(table: type[Rows], newest: int) -> None:
-    """Let the next id of the table be newer than *newest*."""
-    if not newest:
-        return
-    name = table._meta.table_name
-    if is_sqlite():
-        database.execute_sql("DELETE FROM sqlite_sequence WHERE name = ?", (name,))
-        database.execute_sql("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (name, newest))
-    else:
-        database.execute_sql("SELECT setval(pg_get_serial_sequence(%s, 'id'), %s)", (name, newest))
+def pending_migrations(engine: Any = None) -> list[str]:
+    """The names of the numbered steps that a store still lacks, the open one or another.
 
-
-def runner() -> Runner:
-    return Runner(database.obj, str(MIGRATIONS), table_name=HISTORY)
-
-
-def pending_migrations() -> list[str]:
-    """The names of the numbered steps that this store still lacks; a store from the future is refused."""
+    A store from the future is refused.
+    """
     try:
-        steps = runner().status()
+        steps = runner(engine).status()
     except PeeweeException as error:
         raise StoreError(f"The store cannot be read: {error}.") from error
     newer = [step.name for step in steps if step.path is None]
@@ -383,7 +317,8 @@ def is_empty() -> bool:
 def migrate() -> list[str]:
     """Bring the store up to date; the names of the steps that were taken."""
     try:
-        return list(runner().up())
+        with database.obj.alone():
+            return list(runner().up())
     except IntegrityError:
         # Another process took the same step at the same moment, and this one has been rolled back.
         if pending_migrations():

@@ -5,7 +5,9 @@ import re
 import unicodedata
 from typing import Any
 
-from peewee import CharField, TextField
+from peewee import TextField
+
+from .base import CharField
 
 NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 

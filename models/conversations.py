@@ -5,7 +5,6 @@ from typing import Any
 
 from peewee import (
     BooleanField,
-    CharField,
     Check,
     ForeignKeyField,
     IntegerField,
@@ -13,7 +12,7 @@ from peewee import (
     fn,
 )
 
-from .base import MomentField, Table, is_sqlite, now
+from .base import CharField, MomentField, Table, database, now
 from .cleaning import CleanName, CleanText
 from .users import User
 
@@ -74,14 +73,14 @@ class Conversation(Table):
 
     @property
     def is_closed(self) -> bool:
-        return self.status == CLOSED
+        return bool(self.status == CLOSED)
 
 
 def hold(conversation_id: int) -> Conversation:
     """The conversation, in which nobody else comes, goes or says anything until this transaction ends."""
     query = Conversation.select().where(Conversation.id == conversation_id)
-    # SQLite has only one transaction that writes.
-    held: Conversation = (query if is_sqlite() else query.for_update()).get()
+    # Where only one transaction writes at a time there is nothing to hold.
+    held: Conversation = (query.for_update() if database.for_update else query).get()
     return held
 
 

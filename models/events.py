@@ -1,10 +1,22 @@
 """What has happened, in the order in which listeners are told of it."""
 
-from typing import Any
+import re
+from typing import Any, NamedTuple
 
-from peewee import BigIntegerField, CharField, ForeignKeyField, Value, fn
+from peewee import SQL, BigIntegerField, ForeignKeyField, Tuple, Value, fn
 
-from .base import MomentField, Prepared, PreparedMany, Table, milliseconds, now, slot
+from .base import (
+    CharField,
+    MomentField,
+    Prepared,
+    PreparedMany,
+    Table,
+    TurnField,
+    database,
+    milliseconds,
+    now,
+    slot,
+)
 from .conversations import THERE, Conversation, Participant
 from .phone import Call
 from .users import AccessToken, User
@@ -17,7 +29,7 @@ CHANGED = "totals"
 class Event(Table):
     """One thing that happened, for everyone in a *conversation* or for one *user*.
 
-    *ref* is the id of the message or the call that it is about.
+    *ref* is the id of the message or the call that it is about. *turn* is the transaction that recorded it.
     """
 
     kind = CharField()
@@ -25,19 +37,58 @@ class Event(Table):
     user = ForeignKeyField(User, null=True, on_delete="CASCADE")
     ref = BigIntegerField(null=True)
     happened_at = MomentField(default=now, index=True)
+    turn = TurnField()
+
+    class Meta:
+        indexes = ((("turn", "id"), False),)
 
 
-COLUMNS = (Event.id, Event.kind, Event.conversation, Event.user, Event.ref)
+POSITION = re.compile(r"(?:([0-9]{1,18})-)?([0-9]{1,18})", re.ASCII)
+
+
+class Position(NamedTuple):
+    """A place in the log: the turn and the id of the event at it, in the order in which they are told."""
+
+    turn: int
+    id: int
+
+    def __str__(self) -> str:
+        return f"{self.turn}-{self.id}" if self.turn else str(self.id)
+
+
+START = Position(0, 0)
+
+
+def position_of(text: str) -> Position | None:
+    """The position that a listener names, None where it is none, or one in a store on another engine."""
+    match = POSITION.fullmatch(text)
+    named = Position(int(match[1] or 0), int(match[2])) if match else None
+    return named if named == START or (named and bool(named.turn) == database.obj.has_turns) else None
+
+
+COLUMNS = (Event.turn, Event.id, Event.kind, Event.conversation, Event.user, Event.ref)
 
 
 def _after() -> Any:
-    """The events behind one, in the order of their ids, which is the order in which they were committed.
+    """The settled events behind one, in their order."""
+    after = Tuple(slot("turn"), slot("id"))
+    return _settled().where(after < PLACE).order_by(Event.turn, Event.id).limit(slot("limit"))
 
-    It is because only one transaction writes at a time. For an engine that lets several, this is the place
-    to leave out what is newer than the oldest transaction that has not ended: an event of its own could
-    still come to stand before those.
+
+PLACE = Tuple(Event.turn, Event.id)
+
+
+def _settled() -> Any:
+    """The events before which no other can come to stand any more.
+
+    Where several transactions write at a time an id says nothing about which was committed first. So what
+    is as new as the oldest of those that have not ended, or newer, is left for later.
     """
-    return Event.select(*COLUMNS).where(Event.id > slot("after")).order_by(Event.id).limit(slot("limit"))
+    return Event.select(*COLUMNS).where(Event.turn < SQL(database.obj.open_turns))
+
+
+def _newest() -> Any:
+    return _settled().order_by(Event.turn.desc(), Event.id.desc()).limit(1)
 
 
 def _replayed() -> Any:
@@ -48,17 +99,13 @@ def _replayed() -> Any:
         Participant.status.in_(THERE),
     )
     his = (Event.user == slot("user")) | (Event.user.is_null() & fn.EXISTS(place))
-    return _after().where(Event.id <= slot("until"), his)
+    return _after().where(Tuple(slot("until_turn"), slot("until_id")) >= PLACE, his)
 
 
 def _some_further() -> Any:
-    return (
-        Event.select(Event.id)
-        .where(Event.id > slot("after"))
-        .order_by(Event.id)
-        .limit(1)
-        .offset(slot("number"))
-    )
+    after = Tuple(slot("turn"), slot("id"))
+    further = Event.select(Event.turn, Event.id).where(after < PLACE)
+    return further.order_by(Event.turn, Event.id).limit(1).offset(slot("number"))
 
 
 def _recorded() -> Any:
@@ -72,9 +119,28 @@ def _recorded() -> Any:
 
 
 _record = Prepared(_recorded)
-events_after = Prepared(_after)
-events_replayed = Prepared(_replayed)
-event_further = Prepared(_some_further)
+_events_after = Prepared(_after)
+_events_replayed = Prepared(_replayed)
+_event_further = Prepared(_some_further)
+_newest_settled = Prepared(_newest)
+
+
+def events_after(after: Position, limit: int) -> list[Any]:
+    """The events behind a position, in their order."""
+    return _events_after(turn=after.turn, id=after.id, limit=limit)
+
+
+def events_replayed(user: int, after: Position, until: Position, limit: int) -> list[Any]:
+    """Of the events behind a position, up to another, those that concern one user as he stands now."""
+    return _events_replayed(
+        user=user, turn=after.turn, id=after.id, until_turn=until.turn, until_id=until.id, limit=limit
+    )
+
+
+def position_behind(after: Position, number: int) -> Position | None:
+    """The position so many events behind another, None where there are not so many."""
+    found = _event_further.one(turn=after.turn, id=after.id, number=number)
+    return Position(found.turn, found.id) if found else None
 
 
 def record_event(
@@ -84,9 +150,10 @@ def record_event(
     _record(kind=kind, conversation=conversation, user=user, ref=ref, now=milliseconds(now()))
 
 
-def newest_event() -> int:
-    """The id of the newest event that is kept, or 0."""
-    return Event.select(fn.MAX(Event.id)).scalar() or 0
+def newest_event() -> Position:
+    """The position of the newest event that is kept, or the start."""
+    newest = _newest_settled.one()
+    return Position(newest.turn, newest.id) if newest else START
 
 
 @PreparedMany

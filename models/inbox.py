@@ -5,7 +5,7 @@ from typing import Any
 
 from peewee import JOIN, Value, fn
 
-from .base import Prepared, PreparedMany, slot
+from .base import Prepared, PreparedMany, slot, total
 from .conversations import (
     ACTIVE,
     ASKED,
@@ -243,7 +243,7 @@ def unread_of(users: list[Value]) -> Any:
     return (
         Participant.select(
             Participant.user,
-            fn.SUM(UNREAD).alias("messages"),
+            total(UNREAD).alias("messages"),
             fn.COUNT(Participant.id).alias("chats"),
         )
         .where(Participant.user.in_(users), Participant.status == ACTIVE, UNREAD > 0)

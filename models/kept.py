@@ -1,8 +1,8 @@
 """Answers that are kept, so that a request which comes again makes nothing new."""
 
-from peewee import CharField, ForeignKeyField, IntegerField, TextField
+from peewee import ForeignKeyField, IntegerField, TextField
 
-from .base import MomentField, Table, now
+from .base import CharField, MomentField, Table, now
 from .users import User
 
 

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from peewee import JOIN, BigIntegerField, BooleanField, CharField, Check, ForeignKeyField, TextField
+from peewee import JOIN, BigIntegerField, BooleanField, Check, ForeignKeyField, TextField
 
-from .base import MomentField, Prepared, Table, now, slot
+from .base import CharField, MomentField, Prepared, Table, now, slot
 from .cleaning import CleanName, CleanText
 from .users import User
 

@@ -5,9 +5,9 @@ import hashlib
 import unicodedata
 from typing import Any
 
-from peewee import BooleanField, CharField, Check, ForeignKeyField
+from peewee import BooleanField, Check, ForeignKeyField
 
-from .base import MomentField, Prepared, Table, now, slot
+from .base import CharField, MomentField, Prepared, Table, now, slot
 from .cleaning import CleanName, clean
 
 LONGEST_GIVEN = 512

@@ -24,6 +24,7 @@ from .errors import NotFound, Refusal, Unavailable, WrongVerb
 from .faces import chat, phone, tapatalk
 from .files import Files
 from .passwords import Passwords, slots_for
+from .proxies import Proxies
 from .rest import RestDoor, plain_path
 from .visits import COOKIE, House, Visit, storage
 from .wire import openapi
@@ -68,6 +69,7 @@ class App:
         open_store(settings.database, settings.durability)
         self.settings = settings
         self.files = Files(settings.files_folder)
+        self.proxies = Proxies(settings.proxies)
         self.house = House(settings, self.files, Passwords(slots_for(settings.workers)))
         self.chat = RestDoor(chat.face.routes.values(), settings)
         self.routes: dict[str, dict[str, Callable[[Visit], Response]]] = {
@@ -81,6 +83,7 @@ class App:
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> ClosingIterator:
         started = time.perf_counter()
+        self.proxies.believe(environ)
         visit = Visit(UploadRequest(environ), self.house)
         response = self.answer(visit)
         took = (time.perf_counter() - started) * 1000

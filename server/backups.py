@@ -1,26 +1,31 @@
-"""Backups of an embedded store: one file with the store and its attachments, verified after writing."""
+"""Backups: one file with the store, as an embedded one, and its attachments, verified after writing."""
 
-import fcntl
 import os
 import shutil
 import tarfile
 import tempfile
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from models import (
+    address_shown,
     check,
     close_store,
+    connected,
     copy_store,
     database,
+    is_embedded,
     is_empty,
-    is_sqlite,
+    migrate,
     open_store,
     pending_migrations,
+    store_path,
     stored_files,
+    whole,
 )
 
+from . import stores
 from .files import Files
 
 STORE, FILES = "store.db", "files"
@@ -33,8 +38,6 @@ class BadBackup(Exception):
 
 def write(files: Files, target: Path) -> None:
     """Write the open store and its files to *target*, which is complete or not there at all."""
-    if not is_sqlite():
-        raise BadBackup("A database server is backed up by its own means, such as pg_dump.")
     folder = target.absolute().parent
     with tempfile.TemporaryDirectory(dir=folder, prefix=".backup-") as name:
         workplace = Path(name)
@@ -59,10 +62,24 @@ def freeze(files: Files, workplace: Path) -> None:
     for _ in range(ATTEMPTS):
         shutil.rmtree(kept, ignore_errors=True)
         kept.mkdir(mode=0o700)
-        copy_store(workplace / STORE)
+        copy(workplace / STORE)
         if all(link(files.path(name), kept / name) for name in names_in(workplace / STORE)):
             return
     raise BadBackup("Files were erased faster than they could be copied. Please try again.")
+
+
+def copy(target: Path) -> None:
+    """Write all that is in the open store, as it is at one moment, into an embedded one at *target*."""
+    source = database.obj
+    if is_embedded():
+        copy_store(target)
+        return
+    target.unlink(missing_ok=True)
+    target.touch(mode=0o600)
+    with source.snapshot():
+        contents = whole.contents(source)
+        with another_store(target):
+            whole.fill(contents, whole.batches(source, contents))
 
 
 def link(source: Path, target: Path) -> bool:
@@ -110,42 +127,74 @@ def verify(archive: Path, folder: Path) -> None:
 
 @contextmanager
 def another_store(path: Path) -> Iterator[None]:
-    """Let every table be that of the store at *path*, for a while."""
-    before = database.obj if database.obj is not None and not database.is_closed() else None
-    open_store(f"sqlite:///{path}")
+    """Let every table be that of the store at *path*, for a while, in which the other stays open."""
+    before = database.obj
+    database.initialize(connected(f"sqlite:///{path}"))
     try:
         yield
     finally:
         close_store()
-        if before is not None:
-            database.initialize(before)
-            database.connect(reuse_if_open=True)
+        database.initialize(before)
 
 
-def restore(archive: Path, path: Path, folder: Path, force: bool) -> None:
-    """Make the store at *path* and its files in *folder* what they were when *archive* was written.
+def restore(archive: Path, url: str, folder: Path, force: bool) -> None:
+    """Make the store at *url* and its files in *folder* what they were when *archive* was written.
 
     What is replaced is moved aside first, and moved back where a later step fails.
     """
-    taken = [str(place) for place in (path, folder) if is_there(place)]
+    taken = [address_shown(url)] * holds_something(url) + [str(folder)] * is_there(folder)
     if taken and not force:
         raise BadBackup(f"{' and '.join(taken)} is there already; --force replaces it.")
-    with sole_use(path), ExitStack() as workplaces:
-        beside_store = workplaces.enter_context(workplace_beside(path))
+    path = store_path(url)
+    with stores.sole_use(url), ExitStack() as workplaces:
+        beside_store = workplaces.enter_context(workplace_beside(path or folder))
         beside_files = workplaces.enter_context(workplace_beside(folder))
         verify(archive, beside_store / "new")
         shutil.copytree(beside_store / "new" / FILES, beside_files / FILES)
         (beside_files / FILES).chmod(0o700)
         sync_all(beside_files / FILES)
-        sync(beside_store / "new" / STORE)
         with ExitStack() as undo:
-            for ending in ("-wal", "-shm"):
-                set_aside(path.with_name(path.name + ending), beside_store / f"old{ending}", undo)
             replace(beside_files / FILES, folder, beside_files / "old", undo)
-            replace(beside_store / "new" / STORE, path, beside_store / "old", undo)
+            if path is None:
+                replace_rows(beside_store / "new" / STORE, url)
+            else:
+                replace_store(beside_store / "new" / STORE, path, beside_store, undo)
             undo.pop_all()
-        sync(path.absolute().parent)
         sync(folder.absolute().parent)
+
+
+def holds_something(url: str) -> bool:
+    """Whether there is a store at *url*; a database server's counts once there are rows in it."""
+    path = store_path(url)
+    if path is not None:
+        return path.exists()
+    open_store(url)
+    try:
+        return whole.table_with_rows() is not None
+    finally:
+        close_store()
+
+
+def replace_rows(new: Path, url: str) -> None:
+    """Put all that an embedded store holds in the place of what is at *url*, in one transaction."""
+    with another_store(new):
+        migrate()
+    open_store(url)
+    try:
+        with stores.beside(f"sqlite:///{new}") as engine:
+            contents = whole.contents(engine)
+            whole.fill(contents, whole.batches(engine, contents), replaces=True)
+    finally:
+        close_store()
+
+
+def replace_store(new: Path, path: Path, workplace: Path, undo: ExitStack) -> None:
+    """Put an embedded store where another is."""
+    sync(new)
+    for ending in ("-wal", "-shm"):
+        set_aside(path.with_name(path.name + ending), workplace / f"old{ending}", undo)
+    replace(new, path, workplace / "old", undo)
+    sync(path.absolute().parent)
 
 
 def is_there(place: Path) -> bool:
@@ -165,27 +214,6 @@ def replace(new: Path, old: Path, aside: Path, undo: ExitStack) -> None:
     set_aside(old, aside, undo)
     os.replace(new, old)
     undo.callback(os.replace, old, new)
-
-
-def sole_use(path: Path) -> AbstractContextManager[None]:
-    """The embedded store at *path* for nobody else, which a server that serves it does not grant."""
-    return locked(path, fcntl.LOCK_EX, "is being served; please stop the server first")
-
-
-def shared_use(path: Path | None) -> AbstractContextManager[None]:
-    """The embedded store at *path*, for as long as it is served, by however many."""
-    return nullcontext() if path is None else locked(path, fcntl.LOCK_SH, "is being restored; please wait")
-
-
-@contextmanager
-def locked(path: Path, kind: int, refusal: str) -> Iterator[None]:
-    """The lock that stands for the use of a store, on a file beside it; SQLite's own locks come and go."""
-    with path.with_name(f"{path.name}.lock").open("ab") as lock:
-        try:
-            fcntl.flock(lock, kind | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BadBackup(f"{path} {refusal}.") from None
-        yield
 
 
 @contextmanager

@@ -43,6 +43,9 @@ class Settings:
     message_interval: float = setting(1.0, "seconds between messages after that", least=0.001)
     conversation_burst: int = setting(10, "conversations a user may begin at once; 0: no limit")
     conversation_interval: float = setting(10.0, "seconds between conversations after that", least=0.001)
+    proxies: str = setting(
+        "", "addresses and networks of proxies that are believed about clients, with commas between them"
+    )
     cors: str = setting("", "origins whose pages may use the chat door, with commas between them; * for all")
     ring_seconds: int = setting(30, "how long a call rings before it counts as missed", least=1, most=600)
     pending_messages: int = setting(1, "messages that may be sent along with a chat request", most=100)

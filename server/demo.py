@@ -4,7 +4,7 @@ import io
 import secrets
 from dataclasses import dataclass, field
 
-from models import User, database
+from models import User, transact
 
 from .actions import (
     access,
@@ -41,17 +41,19 @@ class Cast:
 
 def fill(settings: Settings, files: Files) -> Cast | None:
     """Fill an empty store; None where it is not empty, which is then left as it is."""
+    return None if User.select().exists() else transact(lambda: made(settings, files), writes=True)
+
+
+def made(settings: Settings, files: Files) -> Cast | None:
+    """The cast, unless another server has filled the store at this moment."""
     if User.select().exists():
         return None
     cast, passwords = Cast(), Passwords(1)
-    with database.atomic():
-        people = {
-            name: add_person(cast, passwords, files, name, place) for place, name in enumerate(PEOPLE, 1)
-        }
-        cast.server_key = accounts.add_key("demo")
-        talk(settings, files, people)
-        play(settings, people)
-        chat(settings, people)
+    people = {name: add_person(cast, passwords, files, name, place) for place, name in enumerate(PEOPLE, 1)}
+    cast.server_key = accounts.add_key("demo")
+    talk(settings, files, people)
+    play(settings, people)
+    chat(settings, people)
     return cast
 
 

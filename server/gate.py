@@ -18,7 +18,7 @@ from typing import Any
 # Granian hands the name on without saying so to a type checker.
 from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]
 
-from . import pictures
+from . import leaving, pictures
 from .actions import housekeeping
 from .app import App, log_request
 from .config import Settings
@@ -39,6 +39,8 @@ MOST_IN_MEMORY, SMALL = 64 * 1024 * 1024, 16 * 1024
 LAST_SECONDS = 2.0
 DAY = 24 * 3600.0
 SPARE_THREADS = 2
+# What tells a client to ask for nothing more on this connection.
+LAST = ("connection", "close")
 
 Answer = tuple[int, list[tuple[str, str]], bytes]
 
@@ -52,14 +54,24 @@ class Gate:
         self.hub = Hub(app.settings)
         self.in_memory = 0
         self.reading: set[asyncio.Timeout] = set()
+        self.is_leaving = False
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.tasks = [loop.create_task(self.sweep_daily()), loop.create_task(end_with(os.getppid()))]
         self.tasks += self.hub.start(loop)
         # Granian hears of a signal by the loop, and then waits for all answers to end; those of listeners
         # never would. The loop hears of it by a pipe, so that the handler itself can be another one.
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(self.close))
+        signal.signal(signal.SIGINT, lambda *_: loop.call_soon_threadsafe(self.close))
+        # Granian's own handler of this one gives way: it closes the address while some are still coming.
+        loop.add_signal_handler(signal.SIGTERM, self.leave, loop)
+
+    def leave(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Take no new connection, and end when those who have just connected were heard."""
+        if not self.is_leaving:
+            self.is_leaving = True
+            leaving.turn_away()
+            self.close()
+            loop.call_later(leaving.LEAVING_SECONDS, os.kill, os.getpid(), signal.SIGINT)
 
     def close(self) -> None:
         """End what might keep the server from stopping: answers that go on, and soon slow bodies."""
@@ -91,17 +103,22 @@ class Gate:
             self.in_memory -= body.size
         listening = environ.get(LISTENING)
         if listening is None:
-            protocol.response_bytes(*answer)
+            protocol.response_bytes(*self.last(answer) if self.is_leaving else answer)
         elif self.hub.is_full(listening.right.user_id):
             protocol.response_bytes(*self.refused(scope, TooMany("listeners", self.hub.heartbeat)))
         else:
             await self.hub.serve(listening, scope, protocol, answer[:2])
 
+    def last(self, answer: Answer) -> Answer:
+        """The *answer* as the last one on its connection, where the client shall ask for nothing more."""
+        status, headers, body = answer
+        return status, [*(each for each in headers if each != LAST), LAST], body
+
     def refused(self, scope: Any, error: Refusal) -> Answer:
         """The answer to a request whose body is not taken, after its line in the log."""
         log_request(new_id(), "-", scope.method, scope.path, error.code, "unread")
         headers, body = self.app.refused(scope.path, scope.headers.get("origin", ""), error)
-        return error.code, [*headers.items(), ("Connection", "close")], body
+        return error.code, [*headers.items(), LAST], body
 
     async def sweep_daily(self) -> None:
         """Throw away at the start and then once a day what nobody needs any more."""
@@ -207,7 +224,10 @@ def environ_of(scope: Any, body: bytes) -> dict[str, Any]:
 
 
 def add_headers(environ: dict[str, Any], headers: Iterable[tuple[str, str]]) -> None:
+    """Add *headers*, but those that would pass for another one here, such as one that only a proxy sets."""
     for name, value in headers:
+        if "_" in name:
+            continue
         key = name.upper().replace("-", "_")
         if key == "CONTENT_TYPE":
             environ[key] = value

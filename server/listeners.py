@@ -22,7 +22,7 @@ from typing import Any
 # Granian hands the name on without saying so to a type checker.
 from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]
 
-from models import TROUBLES
+from models import TROUBLES, Position
 
 from .config import Settings
 from .faces.chat.events import Arrival, Feed, News
@@ -51,7 +51,7 @@ class Hub:
         self.count: Counter[int] = Counter()
         self.here: dict[int, set[Listener]] = {}
         self.arriving: dict[Listener, None] = {}
-        self.position: int | None = None
+        self.position: Position | None = None
         self.is_closed = False
         self.wanted = asyncio.Event()
         self.thread = ThreadPoolExecutor(1, thread_name_prefix="listen")
@@ -183,7 +183,7 @@ def log_trouble(error: Exception) -> None:
 
 
 class Listener:
-    """One long answer. *seen* is the id up to which its client knows all, None if he asks for nothing old."""
+    """One long answer. *seen* is up to where its client knows all, None if he asks for nothing old."""
 
     def __init__(self, listening: Listening, transport: Any, connection: "Connection") -> None:
         self.right, self.seen = listening.right, listening.seen

@@ -15,6 +15,8 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
+from models import SERVING, address_shown
+
 from . import __version__
 from .config import Settings
 from .demo import Cast
@@ -28,7 +30,7 @@ LOOPBACK = ("127.", "::1", "localhost")
 
 def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     """Answer at the settings' address until SIGTERM or SIGINT; *announce* is given what to tell the user."""
-    os.environ.update(settings.environment())
+    os.environ.update(settings.environment() | SERVING)
     # A forked worker would inherit the locks that other threads happen to hold, and wait for them for ever.
     multiprocessing.set_start_method("spawn")
     server = Granian(
@@ -60,9 +62,9 @@ def greeting(settings: Settings, cast: Cast | None) -> str:
         f"  game server: {base}/RPC2",
         f"  websites:    {base}/chat",
         f"  reference:   {base}/mobiquo and {base}/docs",
-        f"  store:       {settings.database}, files in {settings.files_folder}",
+        f"  store:       {address_shown(settings.database)}, files in {settings.files_folder}",
     ]
-    if not is_loopback(settings.host) and not settings.url.startswith("https:"):
+    if not (is_loopback(settings.host) or settings.proxies or settings.url.startswith("https:")):
         lines.append(
             "  WARNING: this address can be reached from elsewhere and passwords travel readable; put a proxy"
             " with TLS in front and set --url."

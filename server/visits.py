@@ -5,20 +5,20 @@ import datetime
 import errno
 import json
 import logging
-import re
 import secrets
 import urllib.parse
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from werkzeug.http import parse_cookie
 from werkzeug.wrappers import Request
 
 from models import (
     TROUBLES,
+    Position,
     Session,
     User,
     database,
@@ -26,6 +26,7 @@ from models import (
     impatient,
     key_label,
     now,
+    position_of,
     session_owner,
     token_owner,
     transact,
@@ -40,6 +41,7 @@ from .passwords import Passwords
 from .wire.declare import Transaction
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 COOKIE = "xf_session"
 # The name that stands beside a server key in HTTP Basic; who is called so has to log in or use a token.
@@ -48,7 +50,6 @@ SESSION_TOUCH = datetime.timedelta(hours=1)
 SEEN_TOUCH = datetime.timedelta(seconds=30)
 FORM_TYPES = ("", "application/x-www-form-urlencoded", "multipart/form-data", "text/plain")
 OWN_SITE = ("same-origin", "none")
-EVENT_ID = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class Listening:
     """A wish to be told what happens; *seen* is the event up to which all is known, if any is."""
 
     right: Right
-    seen: int | None
+    seen: Position | None
 
 
 class Visit:
@@ -116,7 +117,17 @@ class Visit:
         if self.repeats:
             return self.transact_once(work)
         with storage():
-            return work() if kind == "none" else transact(work, writes=kind == "write")
+            return work() if kind == "none" else transact(self.afresh(work), writes=kind == "write")
+
+    def afresh(self, work: Callable[[], T]) -> Callable[[], T]:
+        """*work* from the same beginning, however often it has to be tried."""
+        status, cookie = self.status, self.cookie
+
+        def attempt() -> T:
+            self.status, self.cookie = status, cookie
+            return work()
+
+        return attempt
 
     def transact_once(self, work: Callable[[], Any]) -> Any:
         """The same, or where this request has come before, what it was answered then."""
@@ -125,9 +136,9 @@ class Visit:
             value = work()
             return self.status, json.dumps(value)
 
-        user = self.actor()
+        user, attempt = self.actor(), self.afresh(done)
         with storage():
-            self.status, body = transact(lambda: repeats.once(user, self.repeats, done), writes=True)
+            self.status, body = transact(lambda: repeats.once(user, self.repeats, attempt), writes=True)
         return json.loads(body)
 
     def actor(self) -> User:
@@ -207,8 +218,8 @@ class Visit:
         self.see(self.identity)
         token = digest_of(self.secret) if self.secret else ""
         seen = headers.get("Last-Event-ID", "") or args.get("lastEventId", "")
-        known = int(seen) if EVENT_ID.fullmatch(seen) else None
-        return Listening(Right(self.identity.id, token, None if token else self.identity.password), known)
+        right = Right(self.identity.id, token, None if token else self.identity.password)
+        return Listening(right, position_of(seen))
 
     def by_header(self, header: str) -> User | Script | None:
         scheme, _, rest = header.strip().partition(" ")
@@ -240,7 +251,7 @@ class Visit:
         self.refuse_forgery()
         if row.used_at < now() - SESSION_TOUCH or row.address != self.address:
             touch = Session.update(used_at=now(), address=self.address).where(Session.id == row.session_id)
-            quietly(touch.execute)
+            database.after_commit(lambda: quietly(touch.execute))
         return User.of_row(row), row.anonymous
 
     def log_in(self, user: User, anonymous: bool) -> None:
@@ -292,11 +303,12 @@ class Visit:
         """Note that *user* is here, at most twice a minute."""
         if user.seen_at is None or user.seen_at < now() - SEEN_TOUCH:
             user.seen_at = now()
-            quietly(User.update(seen_at=user.seen_at).where(User.id == user.id).execute)
+            seen = User.update(seen_at=user.seen_at).where(User.id == user.id)
+            database.after_commit(lambda: quietly(seen.execute))
 
     def afterwards(self, work: Callable[[], Any]) -> None:
         """Do *work*, on which the answer does not depend, when the call's own transaction has ended."""
-        database.after_commit(lambda: quietly(lambda: transact(work, writes=True)))
+        database.after_commit(lambda: quietly(work))
 
     def address_of(self, path: str) -> str:
         """The absolute address of a *path* here, as this client knows the server."""
@@ -346,6 +358,6 @@ def quietly(write: Callable[[], Any]) -> None:
     """Do a write that no answer depends on; where the store cannot take it, reading goes on."""
     try:
         with impatient():
-            write()
+            transact(write, writes=True)
     except TROUBLES as error:
         log.warning("not noted: %s", error)

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 from xmlrpc.client import ServerProxy
 
+import engines
 import pytest
 from builders import Cast
 
-from models import check, close_store, database, migrate, open_store
+from models import check, close_store, open_store, transact
 from server.actions import accounts, players
 from server.config import Settings
 from server.files import Files
@@ -24,6 +25,18 @@ from server.passwords import Passwords
 READY = re.compile(r"ready at (http://[^/]+)/")
 START_SECONDS = 20
 numbers = count(1)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--engine", choices=tuple(engines.KINDS), default="sqlite", help="where stores are")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    engines.name = config.getoption("--engine")
+
+
+def pytest_unconfigure() -> None:
+    engines.stop()
 
 
 @dataclass
@@ -46,12 +59,14 @@ class Player(Member):
 
 
 class Live:
-    """The real server in a process of its own, and the store behind it."""
+    """The real server in a process of its own, and the store behind it, on the engine of this run."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path, *options: str, database: str = "") -> None:
         self.folder = folder
-        self.database = f"sqlite:///{folder}/live.db"
-        command = [sys.executable, "-m", "server", "serve", "--port", "0", "--database", self.database]
+        self.database = database or engines.chosen().place(folder, "live")
+        self.files = folder / "live.files"
+        place = ["--database", self.database, "--files", str(self.files)]
+        command = [sys.executable, "-m", "server", "serve", "--port", "0", *place]
         self.log = (folder / "live.log").open("w")
         self.process = subprocess.Popen(
             [*command, *options], stdout=subprocess.PIPE, stderr=self.log, text=True
@@ -78,18 +93,23 @@ class Live:
     def member(self, name: str = "", password: str | None = None, **details: Any) -> Member:
         """A new user; *name* is made unique."""
         name = f"{name or 'user'}{next(numbers)}"
-        with self.store(), database.atomic():
+
+        def add() -> tuple[int, str]:
             user = accounts.add_user(Passwords(1), name, password, **details)
-            token = accounts.add_token(user, "test")
-        return Member(name, str(user.id), token, self.proxy(("Authorization", f"Bearer {token}")))
+            return user.id, accounts.add_token(user, "test")
+
+        with self.store():
+            user_id, token = transact(add, writes=True)
+        return Member(name, str(user_id), token, self.proxy(("Authorization", f"Bearer {token}")))
 
     def player(self, name: str = "player") -> Player:
         """A new user with a number that only he has, connected under a source that only he has."""
         place = next(numbers)
         number, identifier = f"555-{place:07}", f"license:{place}"
         member = self.member(name, number=number, identifier=identifier)
-        with self.store(), database.atomic():
-            players.connect(players.Wanted.of(place, identifier, number, member.name))
+        wanted = players.Wanted.of(place, identifier, number, member.name)
+        with self.store():
+            transact(lambda: players.connect(wanted), writes=True)
         return Player(member.name, member.id, member.token, member.rpc, place, number, identifier)
 
     def script(self) -> Any:
@@ -98,8 +118,8 @@ class Live:
 
     def key(self) -> str:
         """A new server key."""
-        with self.store(), database.atomic():
-            return accounts.add_key("test")
+        with self.store():
+            return transact(lambda: accounts.add_key("test"), writes=True)
 
     def proxy(self, *headers: tuple[str, str]) -> Any:
         """An `xmlrpc.client` for the server, with these headers."""
@@ -132,22 +152,12 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
         assert list(check.faults()) == []
 
 
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("store") / "empty.db"
-    open_store(f"sqlite:///{path}")
-    migrate()
-    database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-    close_store()
-    return path
-
-
 @pytest.fixture
-def settings(tmp_path: Path, empty_store: Path) -> Settings:
+def settings(tmp_path: Path) -> Iterator[Settings]:
     """Settings for an empty store of the test's own."""
-    path = tmp_path / "test.db"
-    path.write_bytes(empty_store.read_bytes())
-    return Settings(database=f"sqlite:///{path}", limits="off")
+    address = engines.chosen().empty(tmp_path, "test")
+    yield Settings(database=address, files=str(tmp_path / "test.files"), limits="off")
+    engines.chosen().drop(address)
 
 
 @pytest.fixture

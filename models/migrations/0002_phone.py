@@ -5,14 +5,13 @@ from typing import Any
 from peewee import (
     BigIntegerField,
     BooleanField,
-    CharField,
     Check,
     ForeignKeyField,
     IntegerField,
     TextField,
 )
 
-from models.base import Frozen, database, remake
+from models.base import CharField, Frozen, database, remake
 
 
 class Account(Frozen):

@@ -90,7 +90,7 @@ def message(conversation: Conversation, message_id: int) -> Message:
 def may_reply(user: User, conversation: Conversation) -> bool:
     """Whether the user may say something; what is between two is closed for both once one has left it."""
     is_starter = conversation.starter_id == user.id and not is_direct(conversation.app)
-    return conversation.status != CLOSED or is_starter
+    return bool(conversation.status != CLOSED) or is_starter
 
 
 def may_invite(user: User, conversation: Conversation) -> bool:

@@ -2,14 +2,13 @@
 
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
@@ -18,8 +17,11 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 from xmlrpc.client import Fault, ServerProxy, loads
 
+import engines
 import pytest
 from conftest import READY, Live, Member
+
+from models import Message
 
 CYCLES = int(os.environ.get("KILL_CYCLES", "2"))
 WRITERS = 4
@@ -131,9 +133,11 @@ def prepared(tmp_path: Path) -> tuple[Live, list[Writer]]:
 
 def stored(live: Live, conversation: str) -> list[tuple[int, int, str]]:
     """Id, place and text of every message of a conversation but the first."""
-    query = "SELECT id, seq, body FROM message WHERE conversation_id = ? AND seq > 1 ORDER BY seq"
-    with closing(sqlite3.connect(live.folder / "live.db")) as connection:
-        return connection.execute(query, (conversation,)).fetchall()
+    of_it = Message.select(Message.id, Message.seq, Message.body).where(
+        Message.conversation == int(conversation), Message.seq > 1
+    )
+    with live.store():
+        return list(of_it.order_by(Message.seq).tuples())
 
 
 def assert_sound(live: Live) -> None:
@@ -254,6 +258,34 @@ def test_readers_among_writers(alone: Live, second: Group) -> None:
     assert_sound(alone)
 
 
+# A database that starts anew
+
+
+def write_on(writer: Writer, server: Live) -> int:
+    """Send a few messages, whatever comes of each; how many were refused."""
+    outcomes = []
+    for _ in range(EACH):
+        outcomes.append(outcome(lambda: writer.write(server, 1)))
+        time.sleep(0.05)
+    refused = [each for each in outcomes if each is not None]
+    assert {each.faultCode for each in refused} <= {503}
+    return len(refused)
+
+
+def test_a_sudden_restart_of_what_serves_the_store(alone: Live) -> None:
+    """Where the store has a server of its own that starts anew, calls are refused meanwhile, and no more."""
+    writers = writers_at(alone, WRITERS)
+    with ThreadPoolExecutor(WRITERS) as pool:
+        runs = [pool.submit(write_on, writer, alone) for writer in writers]
+        time.sleep(0.4)
+        engines.chosen().restart()
+        assert all(each.result() < EACH for each in runs)
+    for writer in writers:
+        writer.write(alone, 1)
+    assert_kept(alone, writers)
+    assert_sound(alone)
+
+
 # A full disk
 
 
@@ -278,7 +310,7 @@ class Crowded:
 
     def __init__(self, folder: Path) -> None:
         self.filler = folder / "filler"
-        self.live = Live(folder, "--limits", "off")
+        self.live = Live(folder, "--limits", "off", database=f"sqlite:///{folder}/live.db")
         self.ann, self.bob = self.live.member(), self.live.member()
         self.conversation = self.ann.rpc.new_conversation([self.bob.name.encode()], b"Hi", b"first")[
             "conv_id"
@@ -370,15 +402,6 @@ def test_an_upload_on_a_full_disk(crowded: Crowded) -> None:
 # A lock that somebody holds
 
 
-@contextmanager
-def locked(live: Live) -> Iterator[None]:
-    """The store, in whose middle another program is writing for all this time."""
-    with closing(sqlite3.connect(live.folder / "live.db", isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        yield
-        other.execute("ROLLBACK")
-
-
 @dataclass
 class BehindALock:
     """What came of three calls while the store was locked for longer than anybody waits."""
@@ -398,7 +421,7 @@ def behind_a_lock(alone: Live) -> BehindALock:
         bob.member.rpc.get_conversations,
         lambda: carol.member.rpc.get_conversation(carol.conversation),
     ]
-    with ThreadPoolExecutor(len(calls)) as pool, locked(alone):
+    with ThreadPoolExecutor(len(calls)) as pool, engines.chosen().locked(alone.database):
         return BehindALock(ann, *[each.result(PATIENCE) for each in [pool.submit(outcome, c) for c in calls]])
 
 
@@ -427,7 +450,7 @@ def test_a_short_lock_is_waited_for(alone: Live) -> None:
     """Behind a lock that is soon gone, sending waits and is done."""
     ann, _ = writers_at(alone, 2)
     with ThreadPoolExecutor(1) as pool:
-        with locked(alone):
+        with engines.chosen().locked(alone.database):
             sending = pool.submit(ann.member.rpc.reply_conversation, ann.conversation, b"patience")
             time.sleep(0.5)
             assert not sending.done()

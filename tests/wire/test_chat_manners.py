@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from xmlrpc.client import Binary, dumps
 
+import engines
 import pytest
 from conftest import Live, Member
 from rest_client import Answer, Chatter, Client
@@ -400,7 +401,7 @@ class TestKeys:
         assert tokens[0] != tokens[1]
         with live.store():
             assert kept(client) == []
-        stored = b"".join(path.read_bytes() for path in live.folder.glob("live.db*"))
+        stored = engines.chosen().written(live.database)
         assert not [each for each in tokens if each.encode() in stored]
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from xmlrpc.client import Fault, ServerProxy, dumps, loads
 
+import engines
 import pytest
 from conftest import READY, Live, Member, numbers
 
@@ -125,8 +126,8 @@ def started(tmp_path: Path) -> Iterator[Callable[..., Heard]]:
     """Servers that a test starts and may end itself."""
     made: list[Heard] = []
 
-    def start(*options: str) -> Heard:
-        made.append(Heard(tmp_path, *options))
+    def start(*options: str, **place: str) -> Heard:
+        made.append(Heard(tmp_path, *options, **place))
         return made[-1]
 
     yield start
@@ -248,6 +249,52 @@ def test_calls_in_flight_are_finished(started: Callable[..., Heard]) -> None:
     assert all(answer.body.endswith(b"</methodResponse>\n") for answer in answers)
 
 
+@pytest.mark.parametrize("is_held", [False, True], ids=["not yet heard", "in the queue"])
+def test_who_has_connected_is_heard(started: Callable[..., Heard], is_held: bool) -> None:
+    """Who has connected when SIGTERM comes is answered, also if he is only then heard or let in."""
+    server = started("--limits", "off")
+    [worker] = workers_of(server.process.pid)
+    if is_held:
+        os.kill(worker, signal.SIGSTOP)
+    with ExitStack() as stack:
+        connections = [stack.enter_context(raw(server, b"")) for _ in range(20)]
+        if is_held:
+            for each in connections:
+                each.sendall(head(len(CONFIG)) + CONFIG)
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.2)
+        if is_held:
+            os.kill(worker, signal.SIGCONT)
+        else:
+            for each in connections:
+                each.sendall(head(len(CONFIG)) + CONFIG)
+        answers = [received(each) for each in connections]
+    assert [answer[:13] for answer in answers] == [b"HTTP/1.1 200 "] * len(connections)
+    assert server.process.wait(timeout=10) == 0
+
+
+def test_nobody_connects_to_who_leaves(started: Callable[..., Heard]) -> None:
+    """After SIGTERM nobody gets a connection, so that nothing is sent of which nobody knows what becomes."""
+    server = started()
+    server.process.send_signal(signal.SIGTERM)
+    time.sleep(0.2)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(port_of(server), timeout=10).close()
+    assert server.process.wait(timeout=10) == 0
+
+
+def test_an_answer_after_sigterm_is_the_last(started: Callable[..., Heard]) -> None:
+    """A client that keeps its connection is told with an answer that it ends, before it does."""
+    server = started()
+    with closing(warmed_up(server)) as connection:
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.1)
+        connection.request("POST", PATH, CONFIG)
+        answer = Answer(connection.getresponse())
+    assert (answer.status, answer.headers["Connection"]) == (200, "close")
+    assert server.process.wait(timeout=10) == 0
+
+
 def write_until_closed(live: Live, member: Member, conversation: str, answered: list[str]) -> None:
     """Send messages until the server is gone; note those that it has acknowledged."""
     number = 0
@@ -344,10 +391,10 @@ def test_the_demo_leaves_a_store_with_people_alone(started: Callable[..., Heard]
     """`--demo` on a store with users makes and prints nobody, and all is there that was there."""
     command = [sys.executable, "-m", "server", "token", "add", "only", "--database"]
     add = [*command[:3], "user", "add", "only", "--database"]
-    store = f"sqlite:///{tmp_path}/live.db"
+    store = engines.chosen().place(tmp_path, "live")
     for each in (add, command):
         said = subprocess.run([*each, store], check=True, capture_output=True, text=True, timeout=60)
-    server = started("--demo")
+    server = started("--demo", database=store)
     assert not people_in(server.greeting)
     assert "server key" not in server.greeting
     rpc = server.proxy(("Authorization", f"Bearer {said.stdout.strip()}"))

@@ -13,14 +13,15 @@ from models import (
     CALL,
     CHANGED,
     MESSAGE,
+    Position,
     calls_with,
     enabled_users,
-    event_further,
     events_after,
     events_replayed,
     members_of,
     messages_with,
     newest_event,
+    position_behind,
     standing_tokens,
     transact,
 )
@@ -44,28 +45,28 @@ def listen(visit: Visit, /) -> Any:
 
 
 class Arrival(NamedTuple):
-    """A listener who is not up to date: whose he is, and the id up to which he knows all, if he knows any."""
+    """A listener who is not up to date: whose he is, and up to where he knows all, if he knows any."""
 
     user_id: int
-    seen: int | None
+    seen: Position | None
 
 
 class Welcome(NamedTuple):
-    """What an arrival is told next, up to which id he then knows all, and whether that is all there is."""
+    """What an arrival is told next, up to where he then knows all, and whether that is all there is."""
 
     chunks: list[bytes]
-    seen: int
+    seen: Position
     is_current: bool
 
 
 class News(NamedTuple):
     """What one look at the log has found.
 
-    *position* is the id up to which everybody now knows all, *is_more* says that there is more already.
+    *position* is up to where everybody now knows all, *is_more* says that there is more already.
     *told* is by user; *welcomes* is by arrival, in their order, or empty where they have to wait.
     """
 
-    position: int
+    position: Position
     is_more: bool
     told: dict[int, list[bytes]]
     welcomes: list[Welcome]
@@ -82,11 +83,11 @@ class Feed:
         self.url = url.rstrip("/")
         self.settle_at = 0.0
 
-    def start(self) -> int:
+    def start(self) -> Position:
         """The position from which to look when nobody has listened so far."""
         return newest_event()
 
-    def look(self, position: int, listening: Collection[int], arrivals: list[Arrival]) -> News:
+    def look(self, position: Position, listening: Collection[int], arrivals: list[Arrival]) -> News:
         """What is new behind *position* for the users who are *listening*, and for those who arrive.
 
         Arrivals come up to the same position as everybody else, and so miss nothing and hear nothing twice.
@@ -94,7 +95,7 @@ class Feed:
         self.settle()
         rows = events_after(after=position, limit=LOOK)
         is_more = len(rows) == LOOK
-        position = rows[-1].id if rows else position
+        position = place(rows[-1]) if rows else position
         his = by_user(rows, set(listening))
         missed = [] if is_more else [replayed(each, position) for each in arrivals]
         rows = [row for some in [*his.values(), *(m.rows for m in missed)] for row in some]
@@ -121,22 +122,26 @@ class Feed:
         }
 
 
+def place(event: Any) -> Position:
+    return Position(event.turn, event.id)
+
+
 class Missed(NamedTuple):
     rows: list[Any]
-    seen: int
+    seen: Position
     is_current: bool
 
 
-def replayed(arrival: Arrival, position: int) -> Missed:
+def replayed(arrival: Arrival, position: Position) -> Missed:
     """The next of the events that somebody missed; one who knows more than has happened is new here."""
     seen = position if arrival.seen is None else min(arrival.seen, position)
     if seen == position:
         return Missed([], position, True)
-    further = event_further.one(after=seen, number=SPAN)
-    until = min(further.id, position) if further else position
+    further = position_behind(seen, SPAN)
+    until = min(further, position) if further else position
     rows = events_replayed(user=arrival.user_id, after=seen, until=until, limit=PAGE)
     if len(rows) == PAGE:
-        return Missed(rows, rows[-1].id, False)
+        return Missed(rows, place(rows[-1]), False)
     return Missed(rows, until, until == position)
 
 
@@ -164,7 +169,7 @@ def with_totals(his: dict[int, list[Any]], rendered: dict[int, bytes]) -> dict[i
     for user_id, rows in his.items():
         told[user_id] = [rendered[row.id] for row in rows if row.id in rendered]
         if user_id in changed:
-            told[user_id].append(block(rows[-1].id, "totals", totals[user_id]))
+            told[user_id].append(block(place(rows[-1]), "totals", totals[user_id]))
     return told
 
 
@@ -186,7 +191,7 @@ def render(rows: Iterable[Any], address_of: Callable[[str], str]) -> dict[int, b
     refs = {kind: [event.ref for event in events if event.kind == kind] for kind in (MESSAGE, CALL)}
     subjects = {MESSAGE: messages_told(refs[MESSAGE], address_of), CALL: calls_told(refs[CALL])}
     return {
-        event.id: block(event.id, event.kind, tell(event, subjects.get(event.kind, {}).get(event.ref)))
+        event.id: block(place(event), event.kind, tell(event, subjects.get(event.kind, {}).get(event.ref)))
         for event in events
         if event.kind != CHANGED and (event.kind not in subjects or event.ref in subjects[event.kind])
     }
@@ -229,6 +234,6 @@ def call_of(row: Any) -> dict[str, Any]:
     }
 
 
-def block(event_id: int, kind: str, data: Mapping[str, Any]) -> bytes:
+def block(position: Position, kind: str, data: Mapping[str, Any]) -> bytes:
     """One server-sent event; JSON has no line breaks of its own."""
-    return f"id: {event_id}\nevent: {kind}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n".encode()
+    return f"id: {position}\nevent: {kind}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n".encode()

@@ -6,36 +6,59 @@ import json
 import pytest
 from builders import Cast
 
-from models import Conversation, Event, Participant, now
+from models import Conversation, Event, Participant, Position, now, position_of
 from server.actions import events, housekeeping, messages
+from server.config import Settings
 from server.faces.chat import events as feeds
 from server.faces.chat.events import Arrival, Feed, News, block
 from server.files import Files
+
+START = Position(0, 0)
 
 
 def kinds(chunks: list[bytes]) -> list[str]:
     return [chunk.decode().splitlines()[1].removeprefix("event: ") for chunk in chunks]
 
 
-def look(position: int, listening: set[int], *arrivals: Arrival) -> News:
+def look(position: Position, listening: set[int], *arrivals: Arrival) -> News:
     return Feed().look(position, listening, list(arrivals))
 
 
 def test_an_event_is_three_lines() -> None:
     """An event is its id, its kind, and JSON in one line, as it is in any script."""
-    made = block(7, "message", {"text": "Grüße\n😀"})
+    made = block(Position(0, 7), "message", {"text": "Grüße\n😀"})
     assert made.decode() == 'id: 7\nevent: message\ndata: {"text": "Grüße\\n😀"}\n\n'
+
+
+def test_a_position_is_read_as_it_is_written(cast: Cast) -> None:
+    """What stands as the id of an event is understood as the position at which to go on."""
+    places = [Feed().start()]
+    cast.ann.starts("Lunch", cast.bob)
+    places.append(Feed().start())
+    assert [position_of(str(place)) for place in places] == places
+
+
+def test_a_position_on_another_engine(store: Settings) -> None:
+    """A position that this engine cannot have given says nothing."""
+    assert [position_of("7"), position_of("8123-7")].count(None) == 1
+
+
+@pytest.mark.parametrize("text", ["", "x", "-7", "7-", "1-2-3", "٣", "9" * 19, "1-" + "9" * 19])
+def test_what_is_no_position(store: Settings, text: str) -> None:
+    """Anything else says nothing of what a listener knows."""
+    assert position_of(text) is None
 
 
 def test_nothing_new_moves_nothing(cast: Cast) -> None:
     """A look that finds nothing leaves the position where it is."""
-    assert look(5, {1}) == News(5, False, {}, [])
+    place = Position(0, 5)
+    assert look(place, {1}) == News(place, False, {}, [])
 
 
 def test_the_position_passes_what_concerns_nobody(cast: Cast) -> None:
     """What concerns nobody who listens is passed and not looked at again."""
     cast.ann.starts("Lunch", cast.bob)
-    news = look(0, {cast.dave.user.id})
+    news = look(START, {cast.dave.user.id})
     assert (news.position, news.told) == (Feed().start(), {})
 
 
@@ -57,7 +80,7 @@ def test_what_was_missed_comes_in_pages(cast: Cast, monkeypatch: pytest.MonkeyPa
     lunch = cast.ann.starts("Lunch", cast.bob)
     for number in range(4):
         lunch.says(str(number))
-    seen, told, pages = 0, [], 0
+    seen, told, pages = START, [], 0
     while True:
         news = look(Feed().start(), set(), Arrival(cast.bob.user.id, seen))
         [welcome] = news.welcomes
@@ -74,7 +97,7 @@ def test_what_others_did_is_passed_in_pages_too(cast: Cast, monkeypatch: pytest.
     lunch = cast.ann.starts("Lunch", cast.bob)
     for number in range(6):
         lunch.says(str(number))
-    [first] = look(Feed().start(), set(), Arrival(cast.dave.user.id, 0)).welcomes
+    [first] = look(Feed().start(), set(), Arrival(cast.dave.user.id, START)).welcomes
     assert (first.chunks, first.is_current) == ([], False)
     [second] = look(Feed().start(), set(), Arrival(cast.dave.user.id, first.seen)).welcomes
     assert first.seen < second.seen
@@ -86,7 +109,7 @@ def test_arrivals_wait_while_there_is_more(cast: Cast, monkeypatch: pytest.Monke
     lunch = cast.ann.starts("Lunch", cast.bob)
     for number in range(3):
         lunch.says(str(number))
-    news = look(0, set(), Arrival(cast.bob.user.id, None))
+    news = look(START, set(), Arrival(cast.bob.user.id, None))
     assert (news.is_more, news.welcomes) == (True, [])
 
 

@@ -1,0 +1,178 @@
+"""Commands about a store as a whole."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from models import (
+    StoreError,
+    address_shown,
+    check,
+    migrate,
+    open_store,
+    pending_migrations,
+    whole,
+)
+
+from .. import backups, exports, stores
+from ..config import Settings
+from ..files import Files
+from .opening import must_exist, opened, place_of, prepare, reported, settings_options, store_options
+
+
+@click.command(name="migrate")
+@store_options
+def migrate_command(**values: Any) -> None:
+    """Bring the store up to date with this program; serve does it by itself on an embedded store."""
+    with reported():
+        steps = prepare(Settings(**values), migrating=True)
+    click.echo("\n".join(f"done: {step}" for step in steps) or "The store is up to date.")
+
+
+@click.command(name="check")
+@store_options
+def check_command(**values: Any) -> None:
+    """Verify every invariant of the store, changing nothing; each fault is told by id."""
+    settings = Settings(**values)
+    with reported():
+        must_exist(settings)
+        open_store(settings.database)
+        if steps := pending_migrations():
+            raise StoreError(f"The store lacks the step {steps[0]}. Please run: switchboard migrate")
+        files = Files(settings.files_folder)
+        faults = [*check.faults(), *backups.missing_files(files)]
+    for fault in faults:
+        click.echo(fault)
+    if faults:
+        raise click.ClickException(f"{len(faults)} faults found.")
+    click.echo("No faults found.")
+
+
+@click.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@store_options
+def backup(file: Path, **values: Any) -> None:
+    """Write the store and its files into FILE, while the server runs, and verify what was written."""
+    settings = Settings(**values)
+    with opened(settings) as files:
+        backups.write(files, file)
+    click.echo(f"Written and verified: {file}")
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--force", is_flag=True, help="Replace a store that is there already.")
+@store_options
+def restore(file: Path, force: bool, **values: Any) -> None:
+    """Make the store anew from a backup FILE; the server must not be running."""
+    settings = Settings(**values)
+    with reported():
+        place_of(settings)
+        backups.restore(file, settings.database, settings.files_folder, force)
+    click.echo(f"Restored and verified: {shown(settings)}")
+
+
+def shown(settings: Settings) -> str:
+    """The store's place as people write it."""
+    return str(place_of(settings) or address_shown(settings.database))
+
+
+@click.command()
+@click.argument("source", metavar="FROM")
+@click.argument("target", metavar="TO")
+@settings_options("files")
+def move(source: str, target: str, files: str) -> None:
+    """Fill a new store at TO with all that is in the store at FROM, such as sqlite:///a.db postgresql://b/c.
+
+    FROM stays as it is and must not be served meanwhile; TO has to be empty or not there yet. Ids stay the
+    same. All is moved or nothing, and it is compared afterwards. The files of attachments stay where they
+    are. Who listens to events goes on where he was on the same engine, and begins anew on another.
+    """
+    before, after = Settings(database=source, files=files), Settings(database=target)
+    with reported():
+        must_exist(before)
+        place_of(after)
+        told(*stores.move(source, target, progress))
+    click.echo("The files of attachments are where they were. To serve from the new place:")
+    folder = before.files_folder.absolute()
+    click.echo(f"switchboard serve --database {address_shown(target)} --files {folder}")
+
+
+def told(contents: whole.Contents, tally: whole.Tally) -> None:
+    """What was compared, a line a table."""
+    for table, (rows, digest) in tally.lines().items():
+        click.echo(f"{table}\t{rows} rows\tSHA-256 {digest[:16]}\tequal")
+    click.echo(f"{contents.rows} rows in {len(contents.tables)} tables are equal; check found no faults.")
+
+
+@contextmanager
+def progress(rows: int) -> Iterator[whole.Advance]:
+    """Show how many of these rows have passed: by a bar on a terminal, elsewhere by a line each tenth."""
+    if sys.stderr.isatty():
+        with click.progressbar(length=rows, label="Rows", file=sys.stderr) as bar:
+            yield bar.update
+    else:
+        yield tenths(rows)
+
+
+def tenths(rows: int) -> whole.Advance:
+    passed = 0
+
+    def advance(number: int) -> None:
+        nonlocal passed
+        before, passed = passed, passed + number
+        if before * 10 // rows < (tenth := passed * 10 // rows):
+            click.echo(f"{tenth}0 %", err=True)
+
+    return advance
+
+
+@click.command()
+@click.argument("file")
+@store_options
+def export(file: str, **values: Any) -> None:
+    """Write all that the store holds to FILE as lines of JSON, while the server runs; - is standard output.
+
+    A FILE that ends with .gz is compressed. Files of attachments are not in it.
+
+    \b
+    The first line:  {"switchboard": VERSION, "step": NEWEST STEP OF THE STORE,
+                      "tables": {TABLE: {"columns": […], "rows": NUMBER, "newest_id": NUMBER}, …}}
+    Each row:        {"table": TABLE, COLUMN: VALUE, …}
+    The last line:   {"end": {"rows": NUMBER, "sha256": DIGEST OF ALL LINES BEFORE}}
+
+    Rows stand in the order of the tables, so that what they refer to comes before them, and of their ids.
+    Moments are milliseconds since 1970, a yes or no is 1 or 0. newest_id is the newest id that a table has
+    ever given out.
+    """
+    with opened(Settings(**values)), exports.written(file) as stream:
+        exports.write(stream)
+    if file != exports.STANDARD:
+        click.echo(f"Written: {file}")
+
+
+@click.command(name="import")
+@click.argument("file")
+@store_options
+def import_command(file: str, **values: Any) -> None:
+    """Fill a new store with an export FILE; - is standard input. All comes in, or nothing.
+
+    The store has to be empty or not there yet. What was exported from an older store takes the steps that
+    it lacks.
+    """
+    settings = Settings(**values)
+    with reported(), exports.opened(file) as stream:
+        place_of(settings)
+        contents, rows = exports.read(stream)
+        with stores.to_be_filled(settings.database), progress(2 * contents.rows) as advance:
+            tally = whole.fill(contents, rows, advance)
+            if migrate():
+                whole.refuse_faults()
+    told(contents, tally)
+
+
+COMMANDS = (migrate_command, check_command, backup, restore, move, export, import_command)

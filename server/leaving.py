@@ -1,0 +1,45 @@
+"""Leaving an address without losing anybody: new connections stop first, and those that are there end later.
+
+When a process closes its address, those who have connected and were not heard yet are cut off. A client may
+have sent his call by then, and a proxy cannot know whether it was carried out, so it must not send it again.
+Who could not connect at all has sent nothing, and is sent on to another process.
+"""
+
+import ctypes
+import os
+import socket
+import struct
+import sys
+from contextlib import suppress
+
+from .listeners import borrowed
+
+# How long those who have connected just before may take to be heard; shorter than the second after which
+# a system asks again for a connection, so that by then it is refused.
+LEAVING_SECONDS = 0.5
+SO_ATTACH_FILTER = 26
+# Of a segment of TCP: load its flags, keep SYN and ACK; drop it where only SYN is set, and else take all.
+ASKS_FOR_A_CONNECTION = (
+    (0x30, 0, 0, 13),
+    (0x54, 0, 0, 0x12),
+    (0x15, 0, 1, 0x02),
+    (0x06, 0, 0, 0),
+    (0x06, 0, 0, 0xFFFFFFFF),
+)
+
+
+def turn_away() -> None:
+    """From now on nobody gets a new connection to this process, and who asks for one hears nothing yet."""
+    if sys.platform == "linux":
+        for number in map(int, os.listdir("/dev/fd")):
+            with suppress(OSError), borrowed(number) as found:
+                if found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                    drop_new(found)
+
+
+def drop_new(listening: socket.socket) -> None:
+    """Let the system drop what asks *listening* for a connection; what waits in its queue stays there."""
+    steps = b"".join(struct.pack("HBBI", *step) for step in ASKS_FOR_A_CONNECTION)
+    kept = ctypes.create_string_buffer(steps, len(steps))
+    program = struct.pack("HP", len(ASKS_FOR_A_CONNECTION), ctypes.addressof(kept))
+    listening.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, program)

@@ -1,0 +1,67 @@
+"""Whose word is taken on who calls: the proxies in front, as those who run the server have named them."""
+
+import ipaddress
+from typing import Any
+
+from .errors import BadInput
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+SCHEMES = ("http", "https")
+
+
+class Proxies:
+    """The proxies that are *named*, by addresses and networks with commas between them."""
+
+    def __init__(self, named: str) -> None:
+        self.networks = [network_of(word) for word in words_of(named)]
+
+    def believe(self, environ: dict[str, Any]) -> None:
+        """Put into *environ* who calls and how, where a proxy has passed the request on; else leave it alone.
+
+        The host is no business of theirs: a proxy passes on the one that the client has asked for.
+        """
+        peer = address_of(environ.get("REMOTE_ADDR", "")) if self.networks else None
+        if peer is None or not self.hold(peer):
+            return
+        environ["REMOTE_ADDR"] = str(self.client(peer, environ.get("HTTP_X_FORWARDED_FOR", "")))
+        scheme = environ.get("HTTP_X_FORWARDED_PROTO", "").rpartition(",")[2].strip().lower()
+        if scheme in SCHEMES:
+            environ["wsgi.url_scheme"] = scheme
+
+    def client(self, peer: Address, forwarded: str) -> Address:
+        """The rightmost address that is no proxy's: what stands left of it anybody can have made up."""
+        for word in reversed(words_of(forwarded)):
+            address = address_of(word)
+            if address is None:
+                return peer
+            if not self.hold(address):
+                return address
+            peer = address
+        return peer
+
+    def hold(self, address: Address) -> bool:
+        return any(address in network for network in self.networks)
+
+
+def words_of(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def network_of(word: str) -> Network:
+    try:
+        return ipaddress.ip_network(word, strict=False)
+    except ValueError:
+        raise BadInput(f"{word} is neither an address nor a network of a proxy.") from None
+
+
+def address_of(word: str) -> Address | None:
+    """The address in a *word*, which some proxies write together with the port; None if there is none."""
+    for text in (word, word.rpartition(":")[0].strip("[]")):
+        try:
+            address = ipaddress.ip_address(text)
+        except ValueError:
+            continue
+        mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+        return mapped or address
+    return None

@@ -1,0 +1,265 @@
+"""The examples for those who run it, as they are delivered: proxies in front, a pooler behind, restarts.
+
+By hand: ROLLING=20 python -m pytest tests/faults/test_deploy.py -k restart -n 0 --timeout 0
+"""
+
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+from xmlrpc.client import loads
+
+import engines
+import pytest
+from fleet import (
+    LOST,
+    Connection,
+    Fleet,
+    Refused,
+    Room,
+    assert_kept,
+    crowd,
+    filled_in,
+    free_port,
+    listening,
+    program,
+    serving,
+    speaking,
+)
+
+import server
+from models import Session
+from server.config import Settings
+
+DEPLOY = Path(server.__file__).parent / "deploy"
+CALLERS, QUICK = 8, 4
+RESTARTED = int(os.environ.get("ROLLING", "2"))
+# What the examples say that one waits for between the restarts of two servers.
+PAUSE = 3.0
+START_SECONDS = 10
+PASSWORD = "not a secret"
+CLIENT = "127.0.0.77"
+MOMENT = 2.0
+POOLED_SECONDS = 4.0
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[engines.Cluster]:
+    """PostgreSQL, whatever the engine of the run is."""
+    made = engines.Cluster()
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="module")
+def fleet(cluster: engines.Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """Two servers on one PostgreSQL, which believe a proxy on this machine."""
+    folder = tmp_path_factory.mktemp("fleet")
+    with serving(folder, cluster.empty(folder, "live"), "--proxies", "127.0.0.1") as made:
+        yield made
+
+
+def places(fleet: Fleet) -> dict[str, str]:
+    """What stands in the examples for the addresses of two servers, and their addresses."""
+    examples = ("127.0.0.1:8001", "127.0.0.1:8002")
+    return {
+        old: address.removeprefix("http://") for old, address in zip(examples, fleet.addresses, strict=True)
+    }
+
+
+@contextmanager
+def nginx(fleet: Fleet, folder: Path) -> Iterator[str]:
+    """The address of an nginx in front of two servers, with the example and what Debian has around it."""
+    port = free_port()
+    text = filled_in(DEPLOY / "nginx.conf", **places(fleet), **{"listen 80;": f"listen 127.0.0.1:{port};"})
+    (folder / "switchboard.conf").write_text(text)
+    own = [f"{kind}_temp_path {kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")]
+    around = f"events {{}} http {{ access_log off; {' '.join(own)} include switchboard.conf; }}"
+    (folder / "nginx.conf").write_text(around)
+    # Its processes have to get into the test's own folder.
+    user = "user root;" if os.getuid() == 0 else ""
+    main = f"{user} daemon off; master_process on; worker_processes 2; pid nginx.pid; error_log nginx.log;"
+    command = ["-p", str(folder), "-c", "nginx.conf", "-e", str(folder / "nginx.log"), "-g", main]
+    with running("nginx", command, port, folder):
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def haproxy(fleet: Fleet, folder: Path) -> Iterator[str]:
+    """The address of an HAProxy in front of two servers, with the example."""
+    port = free_port()
+    text = filled_in(DEPLOY / "haproxy.cfg", **places(fleet), **{"bind :80\n": f"bind 127.0.0.1:{port}\n"})
+    (folder / "haproxy.cfg").write_text(text)
+    with running("haproxy", ["-db", "-f", str(folder / "haproxy.cfg")], port, folder):
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def running(
+    name: str, arguments: list[str], port: int, folder: Path, user: str | None = None
+) -> Iterator[None]:
+    """A program that listens at *port*, for this time."""
+    with (folder / f"{name}.out").open("wb") as out:
+        process = subprocess.Popen([program(name), *arguments], stdout=out, stderr=out, user=user)
+        try:
+            wait_for(port, process, folder / f"{name}.out")
+            yield
+        finally:
+            process.terminate()
+            process.wait(timeout=15)
+
+
+def wait_for(port: int, process: "subprocess.Popen[bytes]", out: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    with closing(Connection(f"http://127.0.0.1:{port}")) as connection:
+        while True:
+            try:
+                return connection.http.connect()
+            except OSError as error:
+                if process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError(f"It did not start: {out.read_text()}") from error
+                time.sleep(0.05)
+
+
+PROXIES: dict[str, Any] = {"nginx": nginx, "haproxy": haproxy}
+
+
+@pytest.fixture(params=PROXIES)
+def proxy(request: pytest.FixtureRequest, fleet: Fleet, tmp_path: Path) -> Iterator[str]:
+    """The address of each proxy in front of two servers."""
+    with PROXIES[request.param](fleet, tmp_path) as address:
+        yield address
+
+
+# Behind a proxy
+
+
+def test_a_restart_fails_no_call(fleet: Fleet, proxy: str) -> None:
+    """While one server after the other is started anew, no call fails and nothing is lost or doubled."""
+    room = Room(fleet.servers[0], CALLERS)
+    with crowd(room, proxy) as people, listening(room.players, proxy) as [ear]:
+        with speaking(people), calling(proxy) as outcomes:
+            took = [restart_in_turn(fleet, number) for number in range(RESTARTED)]
+            time.sleep(1)
+        assert max(took) < 10
+        assert len(outcomes) > 100
+        assert [each for each in outcomes if each is not None] == []
+        assert [each.failed for each in people] == [[]] * CALLERS
+        ids = assert_kept(fleet.servers[0], room, people)
+        assert len(ids) > CALLERS * 10
+        assert ear.has_heard(ids)
+
+
+@contextmanager
+def calling(address: str) -> Iterator[list[Exception | None]]:
+    """What comes of small calls, of which some clients make as many as they can for this time."""
+    outcomes: list[Exception | None] = []
+    stop = threading.Event()
+    with ThreadPoolExecutor(QUICK) as pool:
+        runs = [pool.submit(call_until, stop, address, outcomes) for _ in range(QUICK)]
+        try:
+            yield outcomes
+        finally:
+            stop.set()
+    for each in runs:
+        each.result()
+
+
+def call_until(stop: threading.Event, address: str, outcomes: list[Exception | None]) -> None:
+    with closing(Connection(address)) as connection:
+        while not stop.is_set():
+            try:
+                connection.call("get_config")
+                outcomes.append(None)
+            except (Refused, *LOST) as error:
+                outcomes.append(error)
+
+
+def restart_in_turn(fleet: Fleet, number: int) -> float:
+    time.sleep(PAUSE)
+    return fleet.restart(number % 2)
+
+
+def test_who_calls_is_known(fleet: Fleet, proxy: str) -> None:
+    """Behind the proxy a session has the address of its client, whatever he says himself."""
+    live = fleet.servers[0]
+    member = live.member(password=PASSWORD)
+    forged = {"X_Forwarded_For": "203.0.113.7", "X_Forwarded_Proto": "https"}
+    with closing(Connection(proxy, **forged)) as connection:
+        connection.http.source_address = (CLIENT, 0)
+        assert connection.call("login", member.name.encode(), PASSWORD.encode())["result"]
+    with live.store():
+        assert Session.get(Session.user == int(member.id)).address == CLIENT
+
+
+def test_an_event_is_passed_on_at_once(fleet: Fleet, proxy: str) -> None:
+    """Behind the proxy who listens hears of a message within a moment."""
+    room = Room(fleet.servers[0], 2)
+    with crowd(room, proxy) as [ann, _], listening(room.players, proxy) as [ear]:
+        said = ann.by_forum("now")
+        deadline = time.monotonic() + MOMENT
+        while not ear.heard and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert ear.heard == [said]
+
+
+def upload(address: str, token: str, size: int) -> tuple[int, bytes]:
+    head = b'--x\r\nContent-Disposition: form-data; name="attachment"; filename="a.txt"\r\n\r\n'
+    body = head + b"x" * size + b"\r\n--x--\r\n"
+    with closing(Connection(address, Authorization=f"Bearer {token}")) as connection:
+        return connection.ask("POST", "/mobiquo/upload.php", body, "multipart/form-data; boundary=x")
+
+
+def test_an_upload_has_room(fleet: Fleet, proxy: str) -> None:
+    """The proxy lets the largest file through that the server takes, and none that is much larger."""
+    member, largest = fleet.servers[0].member(), Settings().max_upload
+    status, answer = upload(proxy, member.token, largest)
+    assert status == 200
+    assert loads(answer)[0][0]["result"]
+    with closing(Connection(proxy)) as connection:
+        connection.http.putrequest("POST", "/mobiquo/upload.php")
+        connection.http.putheader("Content-Length", str(largest * 2))
+        connection.http.endheaders()
+        assert connection.http.getresponse().status == 413
+
+
+# In front of PostgreSQL
+
+
+@pytest.fixture
+def pooled(cluster: engines.Cluster, tmp_path: Path) -> Iterator[str]:
+    """The address of a store behind pgbouncer, with the example."""
+    port, store = free_port(), cluster.empty(tmp_path, "pooled").rpartition("/")[2]
+    cluster.sql(f"ALTER DATABASE {store} RENAME TO switchboard")
+    # pgbouncer does not let root run it either, and has to find its files.
+    folder = cluster.folder
+    (folder / "userlist.txt").write_text(f'"switchboard" "{PASSWORD}"\n')
+    values = {
+        "port=5432": f"port={cluster.port}",
+        "listen_port = 6432": f"listen_port = {port}\nunix_socket_dir =",
+        "/etc/pgbouncer/userlist.txt": str(folder / "userlist.txt"),
+    }
+    (folder / "pgbouncer.ini").write_text(filled_in(DEPLOY / "pgbouncer.ini", **values))
+    user = cluster.user if os.getuid() == 0 else None
+    with running("pgbouncer", [str(folder / "pgbouncer.ini")], port, tmp_path, user):
+        yield f"postgresql://switchboard:{quote(PASSWORD)}@127.0.0.1:{port}/switchboard"
+
+
+def test_every_door_works_behind_a_pooler(pooled: str, tmp_path: Path) -> None:
+    """Behind a pooler in transaction mode two servers lose and double nothing and tell all who listen."""
+    with serving(tmp_path, pooled) as fleet:
+        room = Room(fleet.servers[0], CALLERS)
+        with crowd(room, *fleet.addresses) as people, listening(room.players, *fleet.addresses) as ears:
+            with speaking(people):
+                time.sleep(POOLED_SECONDS)
+            assert [each.failed for each in people] == [[]] * CALLERS
+            ids = assert_kept(fleet.servers[0], room, people)
+            assert len(ids) > CALLERS
+            assert [ear.has_heard(ids) for ear in ears] == [True, True]
+            assert people[0].all_by_forum() == people[1].all_by_chat() == people[2].all_by_phone()
