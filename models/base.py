@@ -6,7 +6,7 @@ from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import peewee
 from peewee import (
@@ -22,7 +22,6 @@ from peewee import (
     NodeList,
     PeeweeException,
     Value,
-    chunked,
     fn,
 )
 from playhouse.migrations import Runner
@@ -91,6 +90,14 @@ class Rows(Model):
         legacy_table_names = False
         only_save_dirty = True
 
+    @classmethod
+    def of_row(cls, row: Any, start: int = 0) -> Self:
+        """The object whose columns stand in *row*, in the order of the fields, from the place *start* on."""
+        names = cls._meta.sorted_field_names
+        made = cls(__no_default__=True)
+        made.__data__.update(zip(names, row[start : start + len(names)], strict=True))
+        return made
+
 
 class Table(Rows):
     """A table of the store."""
@@ -106,24 +113,31 @@ def total(number: Any) -> Any:
 
 
 class Slot:
-    """The place of a named parameter in a prepared query."""
+    """The place of a named parameter in a prepared query; *store* gives the stored form of a value."""
 
-    __slots__ = ("name",)
+    __slots__ = ("name", "store")
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, store: Callable[[Any], Any] | None) -> None:
+        self.name, self.store = name, store
+
+    def fill(self, values: dict[str, Any]) -> Any:
+        value = values[self.name]
+        return value if self.store is None else self.store(value)
 
 
-def slot(name: str) -> Value:
-    """A parameter of a prepared query, for use where a value stands in a peewee expression."""
-    return Value(Slot(name), converter=False, unpack=False)
+def slot(name: str, field: Any = None) -> Value:
+    """A parameter of a prepared query, for use where a value stands in a peewee expression.
+
+    It takes the stored form of a value, or what a *field* takes.
+    """
+    return Value(Slot(name, field and field.db_value), converter=False, unpack=False)
 
 
 class Prepared:
     """A peewee query whose SQL is built once; calling it fills the slots and gives named tuples.
 
     Building the SQL is nine tenths of what a small query costs. *build* is called at the first use and
-    once more when another engine is opened. A slot takes the stored form of a value: ids, text, booleans.
+    once more when another engine is opened. One that changes rows and returns none is carried out by ``do``.
     """
 
     def __init__(self, build: Callable[[], Any]) -> None:
@@ -131,13 +145,17 @@ class Prepared:
         self.engine: Any = None
 
     def __call__(self, **values: Any) -> list[Any]:
-        if self.engine is not database.obj:
-            self.compile()
-        parameters = [values[p.name] if type(p) is Slot else p for p in self.parameters]
-        rows = database.execute_sql(self.sql, parameters).fetchall()
+        rows = self.do(**values).fetchall()
         if self.converters:
             rows = map(self.convert, rows)
         return [self.row(*row) for row in rows]
+
+    def do(self, **values: Any) -> Any:
+        """Send the query; the cursor."""
+        if self.engine is not database.obj:
+            self.compile()
+        parameters = [p.fill(values) if type(p) is Slot else p for p in self.parameters]
+        return database.execute_sql(self.sql, parameters)
 
     def one(self, **values: Any) -> Any:
         """The first row, or None."""
@@ -146,10 +164,10 @@ class Prepared:
     def compile(self) -> None:
         query = self.build()
         self.sql, self.parameters = query.sql()
-        fields = query._returning
+        fields = query._returning or ()
         names = [getattr(field, "_alias", None) or field.column_name for field in fields]
         # The names are known only now, so a type checker cannot know the tuple.
-        self.row: Any = namedtuple("row", names)  # type: ignore[misc]
+        self.row: Any = namedtuple("row", names, rename=True)  # type: ignore[misc]
         self.converters = [
             (place, field.python_value)
             for place, field in enumerate(getattr(f, "node", f) for f in fields)
@@ -170,7 +188,7 @@ class PreparedMany:
     A batch that is smaller than its size has its last id several times.
     """
 
-    SIZES = (1, 16, 256)
+    SIZES = (1, 5, 20, 50, 250)
 
     def __init__(self, build: Callable[[list[Value]], Any]) -> None:
         self.sized = {
@@ -180,9 +198,11 @@ class PreparedMany:
 
     def __call__(self, ids: Iterable[Any]) -> list[Any]:
         rows: list[Any] = []
-        for batch in chunked(sorted(set(ids)), self.SIZES[-1]):
+        wanted, most = sorted(set(ids)), self.SIZES[-1]
+        for start in range(0, len(wanted), most):
+            batch = wanted[start : start + most]
             size = next(size for size in self.SIZES if size >= len(batch))
-            padded = list(batch) + [batch[-1]] * (size - len(batch))
+            padded = batch + batch[-1:] * (size - len(batch))
             rows += self.sized[size](**{f"id{place}": each for place, each in enumerate(padded)})
         return rows
 

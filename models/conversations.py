@@ -54,23 +54,6 @@ class Conversation(Table):
     class Meta:
         indexes = ((("starter", "status"), False),)
 
-    @classmethod
-    def visible_to(cls, user: User) -> Any:
-        """The conversations in which *user* is active: the whole of the permission to read."""
-        return cls.of(user).where(Participant.status == ACTIVE)
-
-    @classmethod
-    def rooms_of(cls, user: User) -> Any:
-        """The rooms that *user* is in; a phone shows those too that he has hidden on the forum."""
-        return cls.of(user).where(Participant.status.in_(THERE), cls.app == DARKCHAT)
-
-    @classmethod
-    def of(cls, user: User) -> Any:
-        """The conversations in which *user* takes or took part, each with his own place in it."""
-        return (
-            cls.select(cls, Participant).join(Participant, attr="participant").where(Participant.user == user)
-        )
-
     @property
     def is_closed(self) -> bool:
         return bool(self.status == CLOSED)

@@ -24,6 +24,27 @@ from .conversations import (
 from .users import User
 
 
+def _with_place() -> Any:
+    return (
+        Conversation.select(Conversation, Participant)
+        .join(Participant)
+        .where(Conversation.id == slot("conversation"), Participant.user == slot("user"))
+    )
+
+
+_conversation_with_place = Prepared(_with_place)
+
+
+def conversation_with_place(user: User, conversation_id: int) -> Conversation | None:
+    """A conversation with the *user*'s own row as its ``participant``; None where he never had one."""
+    row = _conversation_with_place.one(user=user.id, conversation=conversation_id)
+    if row is None:
+        return None
+    found = Conversation.of_row(row)
+    found.participant = Participant.of_row(row, len(Conversation._meta.sorted_fields))
+    return found
+
+
 def _unread_conversations() -> Any:
     return Participant.select(fn.COUNT(Participant.id).alias("number")).where(
         Participant.user == slot("user"), Participant.status == ACTIVE, UNREAD > 0

@@ -2,6 +2,7 @@
 
 import datetime
 import hashlib
+import time
 import unicodedata
 from typing import Any
 
@@ -67,14 +68,6 @@ class User(Table):
         table_name = "account"
 
     @classmethod
-    def of_row(cls, row: Any) -> "User":
-        """The user whose columns stand in *row*, which may hold others too."""
-        columns = {field.name: getattr(row, field.column_name) for field in cls._meta.sorted_fields}
-        user = cls(__no_default__=True, **columns)
-        user._dirty.clear()
-        return user
-
-    @classmethod
     def enabled(cls) -> Any:
         """Everyone who may use the server."""
         return cls.select().where(cls.disabled_at.is_null())
@@ -124,7 +117,7 @@ class User(Table):
 
 def is_online(seen_at: datetime.datetime | None) -> bool:
     """Whether someone last seen at this moment counts as online."""
-    return seen_at is not None and seen_at > now() - ONLINE
+    return seen_at is not None and seen_at.timestamp() > time.time() - ONLINE.total_seconds()
 
 
 class Session(Table):

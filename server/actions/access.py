@@ -15,6 +15,7 @@ from models import (
     UploadGroup,
     User,
     clean,
+    conversation_with_place,
     digits_of,
     is_direct,
     name_key,
@@ -29,11 +30,9 @@ LONGEST_TOLD = 64
 
 
 def conversation(user: User, conversation_id: int) -> Conversation:
-    """The conversation with this id, with the user's own row as its ``participant``."""
-    found: Conversation | None = (
-        Conversation.visible_to(user).where(Conversation.id == conversation_id).first()
-    )
-    if found is None:
+    """The conversation with this id, if the user sees it, with his own row as its ``participant``."""
+    found = conversation_with_place(user, conversation_id)
+    if found is None or found.participant.status != ACTIVE:
         raise NotFound("The requested conversation could not be found.")
     return found
 
@@ -147,21 +146,17 @@ def room(conversation_id: int) -> Conversation:
 
 
 def own_room(user: User, conversation_id: int) -> Conversation:
-    """A darkchat room that the user is in, with his own row as its ``participant``."""
-    found: Conversation | None = Conversation.rooms_of(user).where(Conversation.id == conversation_id).first()
-    if found is None:
+    """A darkchat room that the user is in, hidden or not, with his own row as its ``participant``."""
+    found = conversation_with_place(user, conversation_id)
+    if found is None or found.app != DARKCHAT or found.participant.status not in THERE:
         raise NotFound("The requested conversation could not be found.")
     return found
 
 
 def chat(user: User, conversation_id: int) -> Conversation:
     """A conversation that the user sees, or is asked for, with his own row as its ``participant``."""
-    found: Conversation | None = (
-        Conversation.of(user)
-        .where(Conversation.id == conversation_id, Participant.status.in_([ACTIVE, ASKED]))
-        .first()
-    )
-    if found is None:
+    found = conversation_with_place(user, conversation_id)
+    if found is None or found.participant.status not in (ACTIVE, ASKED):
         raise NotFound("This chat does not exist.")
     return found
 

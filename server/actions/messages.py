@@ -1,27 +1,28 @@
 """Saying things in conversations, and keeping track of what has been read."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
-from peewee import Case, fn
+from peewee import fn
 
 from models import (
     ACTIVE,
-    ASKED,
     CHAT,
     GONE,
-    HIDDEN,
     JOINED,
     MESSAGES,
     REMOVED,
     SAID,
-    THERE,
     Attachment,
     Conversation,
     Message,
     Participant,
     User,
+    next_seq,
     now,
+    read_own,
+    store_message,
+    tell,
 )
 
 from .. import text
@@ -114,9 +115,8 @@ def send(
 ) -> Message:
     """Put what *author* says at the next place; without one it comes from the conversation's peer."""
     message = append(conversation, author, SAID, body, extras)
-    Participant.update(read_seq=message.seq, own_unread=0, read_at=message.sent_at).where(
-        Participant.conversation == conversation, Participant.user == author
-    ).execute()
+    if author is not None:
+        read_own.do(conversation=conversation.id, author=author.id, seq=message.seq, moment=message.sent_at)
     attach(message, uploads)
     return message
 
@@ -125,14 +125,19 @@ def append(
     conversation: Conversation, author: User | None, kind: str, body: str, extras: Extras = Extras()
 ) -> Message:
     """Put a message at the next place; it brings the conversation back for those who have hidden it."""
-    seq = next_seq(conversation)
-    message: Message = Message.create(
-        conversation=conversation, seq=seq, author=author, kind=kind, body=body, **asdict(extras)
+    conversation.last_seq = seq = take_seq(conversation)
+    message = Message(
+        conversation=conversation.id,
+        seq=seq,
+        author=author and author.id,
+        kind=kind,
+        body=body,
+        image_url=extras.image_url,
+        link_url=extras.link_url,
+        client_id=extras.client_id,
     )
-    back = Case(Participant.status, [(HIDDEN, ACTIVE)], Participant.status)
-    Participant.update(last_seq=seq, newest_id=message.id, status=back).where(
-        Participant.conversation == conversation, Participant.status.in_([*THERE, ASKED])
-    ).execute()
+    store_message(message)
+    tell.do(conversation=conversation.id, seq=seq, message=message.id)
     events.message(message)
     return message
 
@@ -154,17 +159,9 @@ def attach(message: Message, uploads: list[Attachment]) -> None:
         raise Conflict("An attachment has been sent already.")
 
 
-def next_seq(conversation: Conversation) -> int:
+def take_seq(conversation: Conversation) -> int:
     """Take the conversation's next place, which holds its row to the end: order is commit order."""
-    rows = (
-        Conversation.update(last_seq=Conversation.last_seq + 1)
-        .where(Conversation.id == conversation.id)
-        .returning(Conversation.last_seq)
-        .tuples()
-        .execute()
-    )
-    [(conversation.last_seq,)] = rows
-    return conversation.last_seq
+    return int(next_seq.one(conversation=conversation.id).last_seq)
 
 
 def read_up_to(user: User, conversation_id: int, seq: int) -> None:

@@ -42,7 +42,8 @@ class Face:
         """Publish the function below, under its own name or another; open to *anyone* only if so asked."""
 
         def publish(function: F) -> F:
-            method = self.declare(name or function.__name__, function, transaction, anyone, instead)
+            name_here = name or function.__name__
+            method = self.declare(name_here, function, transaction, anyone, instead, as_xml=True)
             self.keep(self.methods, method.name, method)
             return function
 
@@ -52,7 +53,8 @@ class Face:
         """Publish the function below as one that takes a file; it opens a transaction where it needs one."""
 
         def publish(function: F) -> F:
-            self.keep(self.forms, function.__name__, self.declare(function.__name__, function, "none"))
+            method = self.declare(function.__name__, function, "none", as_xml=True)
+            self.keep(self.forms, method.name, method)
             return function
 
         return publish
@@ -73,7 +75,8 @@ class Face:
         """
 
         def publish(function: F) -> F:
-            method = self.declare(f"{verbs.split()[0]} {paths[0]}", function, transaction, anyone)
+            name = f"{verbs.split()[0]} {paths[0]}"
+            method = self.declare(name, function, transaction, anyone)
             route = Route(method, verbs.split(), list(paths), list(statuses), once)
             self.keep(self.routes, method.name, route)
             return function
@@ -87,9 +90,10 @@ class Face:
         transaction: Transaction,
         anyone: bool = False,
         instead: Mapping[str, Instead] = MappingProxyType({}),
+        as_xml: bool = False,
     ) -> Method:
         actor = None if anyone else self.actor
-        method = Method(function, name, transaction, self.refuse, actor, self.spell, instead)
+        method = Method(function, name, transaction, self.refuse, actor, self.spell, instead, as_xml)
         if anyone and self.actor in method.given:
             raise TypeError(f"{name} is open to anyone and asks for {self.actor.__name__}")
         return method

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from models import clean
 
-from .bbcode import KNOWN, VERBATIM, tree
+from .bbcode import BLANK, KNOWN, VERBATIM, tree
 from .writing import (
     HARMLESS,
     KEPT_TAG,
@@ -63,6 +63,8 @@ def _pieces(text: str, rules: Rules, reserved: re.Pattern[str]) -> list[Piece]:
 
 
 def _shown(text: str, rules: Rules, reserved: re.Pattern[str] = KEPT_TAG) -> str:
+    if "[" not in text:
+        return text.strip(BLANK)
     return "".join(piece.content for piece in _pieces(text, rules, reserved))
 
 

@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from ..errors import BadParams, Refusal
 from .types import Codec, Looked, codec_for
+from .writer import Written
 
 PARAM = re.compile(r"^:param (\w+): (.+(?:\n {4}.+)*)$", re.MULTILINE)
 NOT_GIVEN: tuple[Any, ...] = ("", b"", [], None)
@@ -81,6 +82,7 @@ class Method:
     """All that is known of a published function, and the one way to call it.
 
     *actor*: what a request has to come from, whether the function asks for it or not; None for anyone.
+    *as_xml*: whether the answer is XML, or built-in types.
     *instead*: the wire's own name, type and words for a parameter, by the function's name for it.
     *refuse*: makes the answer of a refusal, in the shape of what the method returns.
     *transaction*: ``write`` and ``read`` run the function and the conversion of its answer in one
@@ -97,6 +99,7 @@ class Method:
         actor: Any = None,
         spell: Spelling = as_written,
         instead: Mapping[str, Instead] = MappingProxyType({}),
+        as_xml: bool = False,
     ) -> None:
         self.function, self.name, self.transaction, self.refuse = function, name, transaction, refuse
         self.actor = actor
@@ -116,6 +119,7 @@ class Method:
         self.least = sum(p.required for p in self.params)
         self.most = len(self.params) + (MOST_REST if self.takes_rest else 0)
         self.returns = codec_for(hints["return"])
+        self.convert = self.written if as_xml else self.returns.dump
         if docs:
             raise TypeError(f"{name} documents what it does not take: {', '.join(docs)}")
 
@@ -137,7 +141,10 @@ class Method:
     def answer(self, given: list[Any], arguments: dict[str, Any]) -> Any:
         """What the function answers, ready for the wire; within the call's transaction."""
         found = {key: find(arguments[key]) for key, find in self.finders.items()}
-        return self.returns.dump(self.function(*given, **{**arguments, **found}))
+        return self.convert(self.function(*given, **{**arguments, **found}))
+
+    def written(self, value: Any) -> Written:
+        return Written(self.returns.write(value))
 
     def bind(self, values: Sequence[Any]) -> dict[str, Any]:
         if not self.least <= len(values) <= self.most:

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Annotated, Any, Generic, NamedTuple, TypeVar
 
 from ..errors import BadParams
+from . import writer
 
 T = TypeVar("T")
 INTEGER = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
@@ -21,7 +22,10 @@ LARGEST_INT, LARGEST_ID = 2**31 - 1, 2**63 - 1
 
 
 class Codec:
-    """One wire type: its XML-RPC name, its JSON schema where JSON carries it, and both directions."""
+    """One wire type: its XML-RPC name, its JSON schema where JSON carries it, and both directions.
+
+    *dump* gives built-in types, *write* the same as XML: without a detour where an answer has many of them.
+    """
 
     def __init__(
         self,
@@ -29,8 +33,10 @@ class Codec:
         load: Callable[[Any], Any],
         dump: Callable[[Any], Any] = lambda value: value,
         schema: Mapping[str, Any] = MappingProxyType({}),
+        write: Callable[[Any], str] | None = None,
     ) -> None:
         self.name, self.load, self.dump, self.schema = name, load, dump, schema
+        self.write = write or (lambda value: writer.write(dump(value)))
         self.names = [name]
 
 
@@ -120,6 +126,10 @@ def dump_int(value: int) -> int:
     return int(value)
 
 
+def write_int(value: int) -> str:
+    return f"<int>{dump_int(value)}</int>"
+
+
 def dump_iso(moment: datetime.datetime) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
@@ -154,16 +164,17 @@ def load_file(value: Any) -> File:
     return value
 
 
-STRING = Codec("string", load_string, str, {"type": "string"})
-BASE64 = Codec("base64", load_text, str.encode)
-INT = Codec("int", load_int, dump_int, {"type": "integer"})
+STRING = Codec("string", load_string, str, {"type": "string"}, lambda value: writer.string(str(value)))
+BASE64 = Codec("base64", load_text, str.encode, write=writer.text)
+INT = Codec("int", load_int, dump_int, {"type": "integer"}, write_int)
 NATURAL = Codec("int", load_natural, dump_int, {"type": "integer", "minimum": 0, "maximum": LARGEST_INT})
-BOOLEAN = Codec("boolean", load_flag, bool, {"type": "boolean"})
-MOMENT = Codec("dateTime.iso8601", lambda value: value)
+BOOLEAN = Codec("boolean", load_flag, bool, {"type": "boolean"}, writer.boolean)
+MOMENT = Codec("dateTime.iso8601", lambda value: value, write=writer.moment)
 SECONDS = Codec("int", load_int, dump_seconds)
-EPOCH = Codec("string", load_int, dump_epoch)
+EPOCH = Codec("string", load_int, dump_epoch, write=lambda moment: f"<string>{dump_epoch(moment)}</string>")
 ISO = Codec("string", lambda value: value, dump_iso, {"type": "string", "format": "date-time"})
-ID = Codec("string", load_id, str, {"type": "string", "pattern": "^[0-9]{1,18}$"})
+ID_SCHEMA = {"type": "string", "pattern": "^[0-9]{1,18}$"}
+ID = Codec("string", load_id, str, ID_SCHEMA, lambda number: f"<string>{number:d}</string>")
 KEY = Codec("int", load_key, dump_int, {"type": "integer", "minimum": -LARGEST_ID, "maximum": LARGEST_ID})
 IDS = Codec("string", load_ids)
 NOTHING = Codec("nil", lambda value: value)
@@ -189,7 +200,7 @@ class Array(Codec):
 
     def __init__(self, item: Codec, lone: bool = False) -> None:
         schema = {"type": "array", "items": item.schema}
-        super().__init__("array", self.load_items, self.dump_items, schema)
+        super().__init__("array", self.load_items, self.dump_items, schema, self.write_items)
         self.item, self.lone = item, lone
 
     def load_items(self, values: Any) -> list[Any]:
@@ -209,16 +220,22 @@ class Array(Codec):
         dump = self.item.dump
         return [dump(value) for value in values]
 
+    def write_items(self, values: Any) -> str:
+        return writer.array(map(self.item.write, values))
+
 
 class Struct(Codec):
     """A TypedDict: its members are written in the order in which they are declared."""
 
     def __init__(self, declared: Any) -> None:
-        super().__init__("struct", self.load_members, self.dump_members)
+        super().__init__("struct", self.load_members, self.dump_members, write=self.write_members)
         hints = typing.get_type_hints(declared, include_extras=True)
         self.members = {key: codec_for(hint) for key, hint in hints.items()}
         self.required = declared.__required_keys__
         self.dumps = [(key, codec.dump) for key, codec in self.members.items()]
+        self.writes = [(key, codec.write) for key, codec in self.members.items()]
+        # A template for each set of members that comes, of which there are few.
+        self.templates: dict[tuple[str, ...], tuple[str, Any]] = {}
         self.title = declared.__name__
         self.schema = {
             "type": "object",
@@ -250,28 +267,45 @@ class Struct(Codec):
         assert self.required <= values.keys() <= self.members.keys(), sorted(values)
         return {key: dump(values[key]) for key, dump in self.dumps if key in values}
 
+    def write_members(self, values: Any) -> str:
+        given = tuple(values)
+        template, writes = self.templates.get(given) or self.template_of(given)
+        return template % tuple([write(values[key]) for key, write in writes])
+
+    def template_of(self, given: tuple[str, ...]) -> tuple[str, Any]:
+        assert self.required <= set(given) <= self.members.keys(), sorted(given)
+        writes = [(key, write) for key, write in self.writes if key in given]
+        self.templates[given] = writer.template(key for key, _ in writes), writes
+        return self.templates[given]
+
 
 class Keyed(Codec):
     """A mapping that travels as a struct with one member a key, such as users by id."""
 
     def __init__(self, key: Codec, item: Codec) -> None:
-        super().__init__("struct", lambda value: value, self.dump_items)
+        super().__init__("struct", lambda value: value, self.dump_items, write=self.write_items)
         self.key, self.item = key, item
 
     def dump_items(self, values: Any) -> dict[str, Any]:
         return {self.key.dump(key): self.item.dump(value) for key, value in values.items()}
+
+    def write_items(self, values: Any) -> str:
+        return writer.struct((str(self.key.dump(key)), self.item.write(each)) for key, each in values.items())
 
 
 class OrFalse(Codec):
     """A result of some type, or false where there is none."""
 
     def __init__(self, item: Codec) -> None:
-        super().__init__(item.name, item.load, self.dump_item)
+        super().__init__(item.name, item.load, self.dump_item, write=self.write_item)
         self.item = item
         self.names = [*item.names, BOOLEAN.name]
 
     def dump_item(self, value: Any) -> Any:
         return value if value is False else self.item.dump(value)
+
+    def write_item(self, value: Any) -> str:
+        return writer.boolean(False) if value is False else self.item.write(value)
 
 
 class Nullable(Codec):

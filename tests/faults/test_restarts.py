@@ -28,7 +28,7 @@ from fleet import (
     speaking,
 )
 
-RESTARTS = int(os.environ.get("RESTARTS", "2"))
+RESTARTS = int(os.environ.get("RESTARTS", "1"))
 SPEAKERS = 6
 PAUSE, LOADED_SECONDS, AWAY_SECONDS = 0.02, 1.0, 0.3
 WAYS = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}

@@ -376,7 +376,7 @@ def test_a_lock_is_told_in_words(store: Settings) -> None:
         *(
             query.sized[size]
             for query in (unread_of, requests_to, people_in, first_messages)
-            for size in (1, 16)
+            for size in (1, 20)
         ),
         *(page_of_requests(direction) for direction in ("sent", "received", "all")),
         *(requests_of(direction) for direction in ("sent", "received", "all")),
