@@ -17,7 +17,6 @@ from .base import (
     now,
     open_store,
     pending_migrations,
-    store_path,
     transact,
 )
 from .cleaning import clean, one_line
@@ -51,7 +50,7 @@ from .conversations import (
     newest_id,
     stored_files,
 )
-from .engines import SERVING, TROUBLES, address_shown, trouble
+from .engines import SERVING, TROUBLES, address_shown, store_path, trouble
 from .events import (
     ACCEPTED,
     CALL,

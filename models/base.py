@@ -257,12 +257,6 @@ def close_store() -> None:
         database.close()
 
 
-def store_path(url: str) -> Path | None:
-    """The file of an embedded store, None for a database server."""
-    prefix = "sqlite:///"
-    return Path(url.removeprefix(prefix).partition("?")[0]) if url.startswith(prefix) else None
-
-
 def copy_store(target: Path) -> None:
     """Write a copy of the open embedded store, as it is at one moment, to *target*."""
     database.obj.copy_to(target)

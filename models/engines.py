@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import sqlite3
 import threading
 import time
@@ -9,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit, urlunsplit
 
 import peewee
 from peewee import (
@@ -20,7 +20,6 @@ from peewee import (
     PostgresqlDatabase,
     SqliteDatabase,
 )
-from playhouse.db_url import connect, register_database
 
 T = TypeVar("T")
 # Raises what drivers raise under its own names; the types of the library leave it out.
@@ -31,7 +30,10 @@ BUSY_SECONDS = 5
 # How long a write waits on which nothing depends.
 HASTE = 0.05
 SYNCHRONOUS = {"full": 2, "relaxed": 1}
+EMBEDDED = "sqlite:///"
 SERVERS = ("postgresql://", "postgres://")
+# A password where a store's address can have it: before the last @, which it may itself have, or as a term.
+PASSWORD = re.compile(r"(?<=//)([^:@/]*):.*(?=@)|(?<=[?&]password=)[^&]*")
 # How often a call is tried on a server beside others, how often alone, and the longest pause at first,
 # in seconds.
 TRIES_BESIDE, TRIES_ALONE, PAUSE = 4, 3, 0.01
@@ -86,6 +88,8 @@ class Embedded(SqliteDatabase):
         unfinished.touch(mode=0o600)
         try:
             self.execute_sql("VACUUM INTO ?", (str(unfinished),))
+            with unfinished.open("rb") as copy:
+                os.fsync(copy.fileno())
             os.replace(unfinished, target)
         finally:
             unfinished.unlink(missing_ok=True)
@@ -302,9 +306,20 @@ class Server(PostgresqlDatabase):
         """Let the next id of a table be newer than *newest*."""
         self.execute_sql("SELECT setval(pg_get_serial_sequence(%s, 'id'), %s)", (table, newest))
 
-    def snapshot(self) -> AbstractContextManager[Any]:
-        """A transaction that reads, and sees one state of the store for as long as it lasts."""
-        return self.atomic("REPEATABLE READ READ ONLY")
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """A transaction that reads, and sees one state of the store for as long as it lasts.
+
+        Where its connection is lost after the last of it was read, nothing is.
+        """
+        is_read = False
+        try:
+            with self.atomic("REPEATABLE READ READ ONLY"):
+                yield
+                is_read = True
+        except Unsure:
+            if not is_read:
+                raise
 
     def stored(self, sql: str, params: Any) -> list[Row]:
         """What a query finds, in the form that all engines share: a yes or no is 1 or 0."""
@@ -332,17 +347,21 @@ class Server(PostgresqlDatabase):
 
 
 Engine = Embedded | Server
-register_database(Embedded, "sqlite")
 
 
 def engine_at(url: str, durability: str) -> Engine:
     """The engine behind *url*, not yet connected."""
     if url.startswith(SERVERS):
         return Server(url, durability)
-    engine = connect(url, **(options(durability) if url.startswith("sqlite") else {}))
-    if not isinstance(engine, Embedded):
+    path = store_path(url)
+    if path is None:
         raise RuntimeError("Only sqlite:///… and postgresql://… are stores")
-    return engine
+    return Embedded(str(path), **options(durability))
+
+
+def store_path(url: str) -> Path | None:
+    """The file of an embedded store, None for a database server."""
+    return Path(url.removeprefix(EMBEDDED)) if url.startswith(EMBEDDED) else None
 
 
 def quoted(name: str) -> str:
@@ -372,11 +391,7 @@ def options(durability: str) -> dict[str, Any]:
 
 def address_shown(url: str) -> str:
     """The address of a store as it may be shown: without a password."""
-    parts = urlsplit(url)
-    if parts.password is None:
-        return url
-    user, _, place = parts.netloc.rpartition("@")
-    return urlunsplit(parts._replace(netloc=f"{user.partition(':')[0]}:***@{place}"))
+    return PASSWORD.sub(lambda found: f"{found[1]}:***" if found[1] is not None else "***", url)
 
 
 def causes(error: BaseException) -> Iterator[str]:

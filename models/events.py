@@ -60,10 +60,24 @@ START = Position(0, 0)
 
 
 def position_of(text: str) -> Position | None:
-    """The position that a listener names, None where it is none, or one in a store on another engine."""
+    """The position that a listener names, None where it is none, or one that this store cannot have given.
+
+    The store may have been moved since, which has given the events other turns and left them their ids.
+    """
     match = POSITION.fullmatch(text)
     named = Position(int(match[1] or 0), int(match[2])) if match else None
-    return named if named == START or (named and bool(named.turn) == database.obj.has_turns) else None
+    if named is None or named == START:
+        return named
+    if event := _turn_of.one(id=named.id):
+        return Position(event.turn, named.id)
+    return named if bool(named.turn) == database.obj.has_turns else None
+
+
+def _turn() -> Any:
+    return Event.select(Event.turn).where(Event.id == slot("id"))
+
+
+_turn_of = Prepared(_turn)
 
 
 COLUMNS = (Event.turn, Event.id, Event.kind, Event.conversation, Event.user, Event.ref)

@@ -67,6 +67,8 @@ def written(file: str) -> Iterator[BinaryIO]:
         sys.stdout.buffer.flush()
         return
     target = Path(file)
+    if target.exists() and not target.is_file():
+        raise BadExport(f"{file} is there already, and is no file.")
     unfinished = target.with_name(f"{target.name}.{os.getpid()}")
     try:
         with unfinished.open("wb") as stream:

@@ -29,12 +29,21 @@ ASKS_FOR_A_CONNECTION = (
 
 
 def turn_away() -> None:
-    """From now on nobody gets a new connection to this process, and who asks for one hears nothing yet."""
+    """From now on nobody gets a new connection to this process, and who asks for one hears nothing yet.
+
+    Only Linux can do so; elsewhere who connects in these last moments may be cut off.
+    """
     if sys.platform == "linux":
-        for number in map(int, os.listdir("/dev/fd")):
-            with suppress(OSError), borrowed(number) as found:
-                if found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-                    drop_new(found)
+        # Where all descriptors are in use even this list cannot be read; then a few are not heard.
+        with suppress(OSError):
+            for number in map(int, os.listdir("/dev/fd")):
+                turn_away_from(number)
+
+
+def turn_away_from(number: int) -> None:
+    with suppress(OSError), borrowed(number) as found:
+        if found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            drop_new(found)
 
 
 def drop_new(listening: socket.socket) -> None:

@@ -40,8 +40,8 @@ def move(source: str, target: str, begin: Begin) -> tuple[whole.Contents, whole.
 def to_be_filled(url: str) -> Iterator[None]:
     """The store at *url*, open and for nobody else; where nothing was before, no failure leaves anything."""
     path = store_path(url)
-    is_new = path is not None and not path.exists()
     with sole_use(url):
+        is_new = path is not None and not path.exists()
         try:
             open_store(url)
             yield

@@ -25,6 +25,7 @@ from .. import backups, exports
 from ..config import Settings, variable
 from ..errors import Refusal
 from ..files import Files
+from ..stores import shared_use
 
 OWN_ERRORS = (Refusal, StoreError, backups.BadBackup, exports.BadExport)
 
@@ -72,11 +73,12 @@ def opened(settings: Settings, creates: bool = False) -> Iterator[Files]:
     with reported():
         if not creates:
             must_exist(settings)
-        try:
-            prepare(settings)
-            yield Files(settings.files_folder)
-        finally:
-            close_store()
+        with shared_use(place_of(settings)):
+            try:
+                prepare(settings)
+                yield Files(settings.files_folder)
+            finally:
+                close_store()
 
 
 def place_of(settings: Settings) -> Path | None:

@@ -90,7 +90,7 @@ def move(source: str, target: str, files: str) -> None:
 
     FROM stays as it is and must not be served meanwhile; TO has to be empty or not there yet. Ids stay the
     same. All is moved or nothing, and it is compared afterwards. The files of attachments stay where they
-    are. Who listens to events goes on where he was on the same engine, and begins anew on another.
+    are. Who listens to events goes on where he was.
     """
     before, after = Settings(database=source, files=files), Settings(database=target)
     with reported():

@@ -52,24 +52,25 @@ def line(name: str, figures: driver.Figures, *ratios: str) -> str:
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--engine", type=click.Choice(list(KINDS)), default="sqlite", show_default=True)
+@click.option("--engine", type=click.Choice([*KINDS, "both"]), default="sqlite", show_default=True)
 @click.pass_context
 def main(context: click.Context, engine: str) -> None:
     """Measure what calls cost; figures of one run can be compared, those of two cannot."""
-    context.obj = KINDS[engine]()
-    context.call_on_close(context.obj.stop)
+    context.obj = {name: kind() for name, kind in KINDS.items() if engine in (name, "both")}
+    for each in context.obj.values():
+        context.call_on_close(each.stop)
 
 
 @main.command()
+@click.pass_obj
 @click.option("--sizes", default="10k,100k,1m", show_default=True, help="Sizes, with commas between.")
 @click.option("--only", default="", help="Calls whose names hold this text.")
-@click.pass_obj
-def table(engine: Any, sizes: str, only: str) -> None:
+def table(kinds: dict[str, Any], sizes: str, only: str) -> None:
     """Every call in stores of several sizes: medians, and the CPU time against that in the first store."""
     first: dict[str, float] = {}
-    for size in sizes.split(","):
+    for (kind, engine), size in itertools.product(kinds.items(), sizes.split(",")):
         with store(engine, size) as (address, filled), served.serving(address) as server:
-            click.echo(f"\n{size} messages\n{HEAD}  of first")
+            click.echo(f"\n{kind}, {size} messages\n{HEAD}  of first")
             for name, make in calls.operations(filled).items():
                 if only in name:
                     figures = driver.measured(server, make)
@@ -81,10 +82,9 @@ def table(engine: Any, sizes: str, only: str) -> None:
 @main.command()
 @click.option("--size", type=click.Choice(list(SIZES)), default="10k", show_default=True)
 @click.option("--rounds", default=7, show_default=True)
-@click.pass_obj
-def lean(engine: Any, size: str, rounds: int) -> None:
-    """The CPU time of some calls as a multiple of what the leanest program takes, in turns."""
-    with store(engine, size) as (address, filled), ExitStack() as stack:
+def lean(size: str, rounds: int) -> None:
+    """The CPU time of some calls as a multiple of what the leanest program takes, in turns, on SQLite."""
+    with store(engines.Embedded(), size) as (address, filled), ExitStack() as stack:
         sides = [stack.enter_context(side(address)) for side in (served.serving, served.lean)]
         made = calls.operations(filled)
         for name in LEAN[:2]:
@@ -95,18 +95,20 @@ def lean(engine: Any, size: str, rounds: int) -> None:
 
 
 @main.command()
+@click.pass_obj
 @click.argument("checkout", type=click.Path(exists=True, path_type=Path))
 @click.option("--size", type=click.Choice(list(SIZES)), default="10k", show_default=True)
 @click.option("--rounds", default=7, show_default=True)
 @click.option("--only", default="", help="Calls whose names hold this text.")
-@click.pass_obj
-def against(engine: Any, checkout: Path, size: str, rounds: int, only: str) -> None:
+def against(kinds: dict[str, Any], checkout: Path, size: str, rounds: int, only: str) -> None:
     """This checkout in turns with another CHECKOUT that knows the same store."""
-    with store(engine, size) as (address, filled), ExitStack() as stack:
-        places = [served.CHECKOUT, checkout]
-        sides = [stack.enter_context(served.serving(address, checkout=place)) for place in places]
-        made = {name: make for name, make in calls.operations(filled).items() if only in name}
-        in_turns(["this", "other"], sides, made, rounds)
+    for kind, engine in kinds.items():
+        click.echo(f"\n{kind}, {size} messages")
+        with store(engine, size) as (address, filled), ExitStack() as stack:
+            places = [served.CHECKOUT, checkout]
+            sides = [stack.enter_context(served.serving(address, checkout=place)) for place in places]
+            made = {name: make for name, make in calls.operations(filled).items() if only in name}
+            in_turns(["this", "other"], sides, made, rounds)
 
 
 def ask_once(server: served.Served, request: bytes) -> bytes:

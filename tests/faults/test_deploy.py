@@ -4,6 +4,7 @@ By hand: ROLLING=20 python -m pytest tests/faults/test_deploy.py -k restart -n 0
 """
 
 import os
+import shutil
 import subprocess
 import threading
 import time
@@ -198,6 +199,13 @@ def test_who_calls_is_known(fleet: Fleet, proxy: str) -> None:
         assert Session.get(Session.user == int(member.id)).address == CLIENT
 
 
+def test_every_location_of_nginx_says_who_calls() -> None:
+    """No location sets a header of its own, with which nginx would pass on none of those for all."""
+    _, *locations = (DEPLOY / "nginx.conf").read_text().split("\n    location ")
+    assert len(locations) == 2
+    assert not any("proxy_set_header" in each for each in locations)
+
+
 def test_an_event_is_passed_on_at_once(fleet: Fleet, proxy: str) -> None:
     """Behind the proxy who listens hears of a message within a moment."""
     room = Room(fleet.servers[0], 2)
@@ -246,6 +254,8 @@ def pooled(cluster: engines.Cluster, tmp_path: Path) -> Iterator[str]:
         "/etc/pgbouncer/userlist.txt": str(folder / "userlist.txt"),
     }
     (folder / "pgbouncer.ini").write_text(filled_in(DEPLOY / "pgbouncer.ini", **values))
+    for name in ("userlist.txt", "pgbouncer.ini"):
+        shutil.chown(folder / name, cluster.user)
     user = cluster.user if os.getuid() == 0 else None
     with running("pgbouncer", [str(folder / "pgbouncer.ini")], port, tmp_path, user):
         yield f"postgresql://switchboard:{quote(PASSWORD)}@127.0.0.1:{port}/switchboard"

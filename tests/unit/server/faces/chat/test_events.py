@@ -38,6 +38,13 @@ def test_a_position_is_read_as_it_is_written(cast: Cast) -> None:
     assert [position_of(str(place)) for place in places] == places
 
 
+def test_a_position_from_before_a_move(cast: Cast) -> None:
+    """An event that is there is found by its id, whatever turn it had in the store that named it."""
+    cast.ann.starts("Lunch", cast.bob)
+    place = Feed().start()
+    assert [position_of(f"{place.turn + 7}-{place.id}"), position_of(str(place.id))] == [place, place]
+
+
 def test_a_position_on_another_engine(store: Settings) -> None:
     """A position that this engine cannot have given says nothing."""
     assert [position_of("7"), position_of("8123-7")].count(None) == 1
