@@ -132,6 +132,7 @@ class Embedded(SqliteDatabase):
     def put(self, table: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
         """Store any number of rows, given in the form that all engines share, as they come."""
         names, places = listed(columns), ", ".join("?" for _ in columns)
+        # The names are those of our own tables, and quoted; values have their places.
         statement = f"INSERT INTO {quoted(table)} ({names}) VALUES ({places})"  # noqa: S608
         try:
             with as_peewee_does:
@@ -212,7 +213,7 @@ class Server(PostgresqlDatabase):
                     return work()
             except OperationalError as error:
                 if is_collision(error) and number < last:
-                    # Not all after the same time, or they would meet again.
+                    # No secret, but not the same for all, or they would meet again.
                     time.sleep(random.uniform(0, PAUSE * number))  # noqa: S311
                 elif self.is_closed() and losses and not (writes and isinstance(error, Unsure)):
                     losses -= 1

@@ -201,7 +201,7 @@ class Cluster:
 
     def sql(self, statement: str) -> None:
         with psycopg.connect(self.address("postgres"), autocommit=True) as connection:
-            connection.execute(statement)  # type: ignore[call-overload]
+            connection.execute(statement)
 
     @functools.cached_property
     def template(self) -> str:

@@ -15,17 +15,19 @@ from typing import Any
 
 import click
 
+# What tests share, and the server itself, are found beside this folder only once the path says so.
+# ruff: noqa: E402
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parents[1]), str(HERE.parent), str(HERE)]
 
-import calls  # noqa: E402
-import driver  # noqa: E402
-import engines  # noqa: E402
-import fleet  # noqa: E402
-import served  # noqa: E402
-import stores  # noqa: E402
+import calls
+import driver
+import engines
+import fleet
+import served
+import stores
 
-from models import close_store, open_store  # noqa: E402
+from models import close_store, open_store
 
 KINDS = {"sqlite": engines.Embedded, "postgresql": fleet.Durable}
 SIZES = {"10k": 10_000, "100k": 100_000, "1m": 1_000_000}

@@ -30,7 +30,7 @@ PASSWORD = "a long password"
 BEGAN = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 # Tables after those to which they refer.
 ORDER = (User, AccessToken, ServerKey, Conversation, Message, Participant)
-WORDS = "the bridge is closed meet me at the pier and bring rope lights fuel or food for nine".split()  # noqa: SIM905
+SENTENCE = "the bridge is closed meet me at the pier and bring rope lights fuel or food for nine"
 PIECE = 5000
 
 
@@ -118,7 +118,7 @@ class Filler:
         )
 
     def words(self, number: int) -> str:
-        return " ".join(self.random.choices(WORDS, k=number))
+        return " ".join(self.random.choices(SENTENCE.split(), k=number))
 
 
 def stored(field: Any, row: dict[str, Any]) -> Any:
