@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TypeVar
 
 import peewee
@@ -353,6 +354,8 @@ Engine = Embedded | Server
 def engine_at(url: str, durability: str) -> Engine:
     """The engine behind *url*, not yet connected."""
     if url.startswith(SERVERS):
+        if find_driver() is None:
+            raise RuntimeError("psycopg is missing, please install switchboard[postgresql]")
         return Server(url, durability)
     path = store_path(url)
     if path is None:
@@ -426,12 +429,18 @@ def trouble(error: BaseException) -> str:
     return "The store does not answer."
 
 
-def driver_troubles() -> tuple[type[Exception], ...]:
+def find_driver() -> ModuleType | None:
+    """What talks to PostgreSQL, which is installed only where it is wanted."""
     with suppress(ImportError):
         import psycopg
 
-        return sqlite3.OperationalError, psycopg.OperationalError
-    return (sqlite3.OperationalError,)
+        return psycopg
+    return None
+
+
+def driver_troubles() -> tuple[type[Exception], ...]:
+    driver = find_driver()
+    return (sqlite3.OperationalError, driver.OperationalError) if driver else (sqlite3.OperationalError,)
 
 
 # What an engine's driver raises where it cannot go on; peewee wraps only what comes before the first row.

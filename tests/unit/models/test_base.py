@@ -1,5 +1,6 @@
 """Transactions, prepared queries, and the store's own life."""
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,13 @@ def test_what_is_no_database_is_refused(tmp_path: Path) -> None:
     path.write_text("hello " * 1000)
     with pytest.raises(StoreError, match="cannot be opened"):
         open_store(f"sqlite:///{path}")
+
+
+def test_a_missing_driver_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has not installed what PostgreSQL takes is told what to install."""
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(StoreError, match=r"please install switchboard\[postgresql\]"):
+        open_store("postgresql://nobody@127.0.0.1:1/nothing")
 
 
 Row = dict[str, Any]
