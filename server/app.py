@@ -1,4 +1,4 @@
-"""The WSGI application: which door answers an address, and what HTTP adds to the answer."""
+"""The application: which door answers an address, and what HTTP adds to the answer."""
 
 import functools
 import json
@@ -8,12 +8,10 @@ import secrets
 import time
 from base64 import b64decode
 from collections.abc import Callable
-from io import BytesIO
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import HTTPException
-from werkzeug.wrappers import Request, Response
-from werkzeug.wsgi import ClosingIterator
+from werkzeug.wrappers import Response
 
 from models import User, database, open_store
 
@@ -25,8 +23,9 @@ from .faces import chat, phone, tapatalk
 from .files import Files
 from .passwords import Passwords, slots_for
 from .proxies import Proxies
+from .request import Request
 from .rest import RestDoor, plain_path
-from .visits import COOKIE, House, Visit, storage
+from .visits import COOKIE, House, Listening, Visit, storage
 from .wire import openapi
 from .wire.coding import deflated, inflated
 from .wire.rest import head_of, problem
@@ -49,21 +48,17 @@ GENERAL = (
     "server key, 503 the store cannot be used at this moment, -32603 an error of the server's own."
 )
 EXAMPLE_SERVER = "http://127.0.0.1:8000"
+XML_HEAD = {
+    "Content-Type": "text/xml; charset=UTF-8",
+    "Vary": "Accept-Encoding",
+    "Cache-Control": "no-store",
+}
 PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 FILE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
 
-class UploadRequest(Request):
-    """A request whose files stay in memory: the body is there already, and is bounded."""
-
-    max_form_parts = 20
-
-    def _get_file_stream(self, *_: Any, **__: Any) -> IO[bytes]:
-        return BytesIO()
-
-
 class App:
-    """The server behind any WSGI gateway. The body of a request is expected to be at hand."""
+    """The server behind the gateway: one request in, one answer out."""
 
     def __init__(self, settings: Settings) -> None:
         open_store(settings.database, settings.durability)
@@ -81,15 +76,16 @@ class App:
             "/docs": {"GET": self.docs},
         }
 
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> ClosingIterator:
+    def respond(self, request: Request) -> tuple[Response, Listening | None]:
+        """The answer, and for whom it goes on where it does."""
         started = time.perf_counter()
-        self.proxies.believe(environ)
-        visit = Visit(UploadRequest(environ), self.house)
+        self.proxies.believe(request)
+        visit = Visit(request, self.house)
         response = self.answer(visit)
         took = (time.perf_counter() - started) * 1000
         outcome = visit.outcome or response.status_code
-        log_request(visit.id, visit.actor_name, visit.request.method, visit.called, outcome, f"{took:.1f} ms")
-        return ClosingIterator(response(environ, start_response))
+        log_request(visit.id, visit.actor_name, request.method, visit.called, outcome, f"{took:.1f} ms")
+        return response, visit.live
 
     def answer(self, visit: Visit) -> Response:
         try:
@@ -116,25 +112,25 @@ class App:
             raise WrongVerb(list(verbs))
         return endpoint
 
-    def body_limit(self, path: str, has_credential: bool) -> int:
+    def body_limit(self, path: str, has_credential: Callable[[], bool]) -> int:
         """The largest body that is read at this *path*; a file only from somebody who says who he is."""
-        if path == "/mobiquo/upload.php" and has_credential:
+        if path == "/mobiquo/upload.php" and has_credential():
             return self.settings.max_upload + MULTIPART_ROOM
         return self.settings.max_request
 
     def xmlrpc(self, visit: Visit) -> Response:
         request = visit.request
         encoding = request.headers.get("Content-Encoding", "")
-        body = inflated(request.get_data(), encoding, self.settings.max_request)
+        body = inflated(request.body, encoding, self.settings.max_request)
         dispatcher = Dispatcher(METHODS, visit)
         answer = dispatcher._marshaled_dispatch(body)
         visit.note(dispatcher.called, dispatcher.outcome)
         return xml(visit, answer)
 
     def upload(self, visit: Visit) -> Response:
-        form = visit.request.form
-        values: dict[str, Any] = form.to_dict()
-        sent = visit.request.files.get("attachment") or visit.request.files.get("attachment[]")
+        texts, files = visit.request.form(visit.request.body)
+        values: dict[str, Any] = dict(texts)
+        sent = files.get("attachment") or files.get("attachment[]")
         if sent is not None:
             values["attachment"] = File(sent.filename or "", sent.read())
         dispatcher = Dispatcher(tapatalk.face.forms, visit)
@@ -198,7 +194,8 @@ class App:
 
 def log_request(*parts: object) -> None:
     """One line of the log, whatever a client put into the parts of it that are his."""
-    log.info(" ".join(str(part)[:100].encode("unicode_escape").decode() for part in parts))
+    if log.isEnabledFor(logging.INFO):
+        log.info(" ".join(str(part)[:100].encode("unicode_escape").decode() for part in parts))
 
 
 @functools.cache
@@ -258,17 +255,12 @@ def plain(text: str, status: int = 200) -> Response:
 
 def xml(visit: Visit, body: bytes) -> Response:
     """An XML-RPC answer with what the mobile apps look for in its head."""
-    accepts = visit.request.accept_encodings.quality("gzip") > 0
-    small = deflated(body) if accepts else None
-    response = Response(small or body, content_type="text/xml; charset=UTF-8")
-    if small:
-        response.headers["Content-Encoding"] = "gzip"
-    response.headers["Vary"] = "Accept-Encoding"
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["Mobiquo_is_login"] = "true" if visit.is_login else "false"
+    head = {**XML_HEAD, "Mobiquo_is_login": "true" if visit.is_login else "false"}
+    if visit.request.accept_encodings.quality("gzip") > 0 and (small := deflated(body)):
+        head["Content-Encoding"], body = "gzip", small
     if visit.cookie is not None:
-        response.headers["Set-Cookie"] = session_cookie(visit)
-    return response
+        head["Set-Cookie"] = session_cookie(visit)
+    return Response(body, 200, head)
 
 
 def session_cookie(visit: Visit) -> str:

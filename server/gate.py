@@ -1,6 +1,6 @@
 """Between Granian and the application: a call gets a thread only when all of its body is in memory.
 
-Granian's WSGI side would hold a thread for as long as a slow client takes to send its body; here such a
+Granian's own threads would be held for as long as a slow client takes to send its body; here such a
 client holds nothing but its own buffer, and not for long.
 """
 
@@ -8,15 +8,11 @@ import asyncio
 import logging
 import os
 import signal
-import sys
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
-from io import BytesIO
 from typing import Any
 
 # Granian hands the name on without saying so to a type checker.
 from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]
+from werkzeug.wrappers import Response
 
 from . import leaving, pictures
 from .actions import housekeeping
@@ -25,8 +21,9 @@ from .config import Settings
 from .errors import Refusal, TooMany, TooSlow, Unavailable
 from .listeners import Hub
 from .passwords import slots_for
-from .rest import LISTENING
-from .visits import COOKIE, new_id
+from .request import Request
+from .threads import Threads
+from .visits import COOKIE, Listening, new_id
 from .wire.coding import TooLarge
 
 log = logging.getLogger(__name__)
@@ -38,19 +35,25 @@ MOST_IN_MEMORY, SMALL = 64 * 1024 * 1024, 16 * 1024
 # How long a body may still take when the server has been told to stop.
 LAST_SECONDS = 2.0
 DAY = 24 * 3600.0
+NOT_MODIFIED = 304
+# The statuses whose answers end with the head.
+NO_BODY = (204, NOT_MODIFIED)
 SPARE_THREADS = 2
 # What tells a client to ask for nothing more on this connection.
 LAST = ("connection", "close")
+PLAIN = [("content-type", "text/plain")]
 
 Answer = tuple[int, list[tuple[str, str]], bytes]
+# An answer that goes on: for whom, and its head.
+Live = tuple[Listening, int, list[tuple[str, str]]]
 
 
 class Gate:
-    """Granian's RSGI application around a WSGI one."""
+    """Granian's RSGI application: the one that reads, and has the *app* answer in a few *threads*."""
 
     def __init__(self, app: App, threads: int) -> None:
         self.app = app
-        self.pool = ThreadPoolExecutor(threads, thread_name_prefix="call")
+        self.threads = Threads(threads)
         self.hub = Hub(app.settings)
         self.in_memory = 0
         self.reading: set[asyncio.Timeout] = set()
@@ -84,30 +87,60 @@ class Gate:
     def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
         for task in self.tasks:
             task.cancel()
-        for pool in (self.pool, self.hub.thread):
-            pool.shutdown(wait=True)
+        self.threads.close()
+        self.hub.thread.shutdown(wait=True)
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
-        environ: dict[str, Any] = {}
-        body = Body(self, scope, self.app.body_limit(scope.path, has_credential(scope.headers)))
+        headers = scope.headers
+        body = Body(self, headers, self.app.body_limit(scope.path, lambda: has_credential(headers)))
         try:
             await body.read_in_time(protocol)
-            loop, environ = asyncio.get_running_loop(), environ_of(scope, body.data)
-            answer = await loop.run_in_executor(self.pool, call, self.app, environ)
+            live = await self.answered(scope, protocol, body.data)
         except Refusal as error:
-            answer = self.refused(scope, error)
+            protocol.response_bytes(*self.refused(scope, error))
+            return
         except ProtocolClosed:
             # The client went away before its body was whole, so nothing is done and nobody is there to tell.
             return
         finally:
             self.in_memory -= body.size
-        listening = environ.get(LISTENING)
-        if listening is None:
-            protocol.response_bytes(*self.last(answer) if self.is_leaving else answer)
-        elif self.hub.is_full(listening.right.user_id):
+        if live is not None:
+            await self.go_on(scope, protocol, *live)
+
+    def answered(self, scope: Any, protocol: Any, body: bytes) -> "asyncio.Future[Live | None]":
+        """When the call has been answered; its thread answers by itself, or says that the answer goes on."""
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[Live | None] = loop.create_future()
+
+        def carry_out() -> None:
+            live = None
+            try:
+                live = self.answer(scope, protocol, body)
+            except Exception:
+                log.exception("a request failed outside of every door")
+                protocol.response_bytes(500, PLAIN, b"internal error\n")
+            finally:
+                loop.call_soon_threadsafe(done.set_result, live)
+
+        self.threads.do(carry_out)
+        return done
+
+    def answer(self, scope: Any, protocol: Any, body: bytes) -> Live | None:
+        """Have the application answer, in a thread of its own for that long."""
+        response, listening = self.app.respond(request_of(scope, body))
+        answer = sent(scope.method, response)
+        if listening is not None:
+            return listening, *answer[:2]
+        protocol.response_bytes(*self.last(answer) if self.is_leaving else answer)
+        return None
+
+    async def go_on(
+        self, scope: Any, protocol: Any, listening: Listening, status: int, head: list[tuple[str, str]]
+    ) -> None:
+        if self.hub.is_full(listening.right.user_id):
             protocol.response_bytes(*self.refused(scope, TooMany("listeners", self.hub.heartbeat)))
         else:
-            await self.hub.serve(listening, scope, protocol, answer[:2])
+            await self.hub.serve(listening, scope, protocol, (status, head))
 
     def last(self, answer: Answer) -> Answer:
         """The *answer* as the last one on its connection, where the client shall ask for nothing more."""
@@ -122,10 +155,10 @@ class Gate:
 
     async def sweep_daily(self) -> None:
         """Throw away at the start and then once a day what nobody needs any more."""
-        loop, kept = asyncio.get_running_loop(), (self.app.files, self.app.settings.events_kept)
+        kept = self.app.files, self.app.settings.events_kept
         while True:
             try:
-                await loop.run_in_executor(self.pool, housekeeping.sweep, *kept)
+                await asyncio.to_thread(housekeeping.sweep, *kept)
             except Exception:
                 log.exception("the daily sweep failed")
             await asyncio.sleep(DAY)
@@ -141,10 +174,10 @@ async def end_with(parent: int) -> None:
 class Body:
     """The body of one request, which counts for what all of them together may take while it is here."""
 
-    def __init__(self, gate: Gate, scope: Any, limit: int) -> None:
+    def __init__(self, gate: Gate, headers: Any, limit: int) -> None:
         self.gate, self.limit = gate, limit
-        self.length = int(scope.headers.get("content-length") or 0)
-        self.is_chunked = "transfer-encoding" in scope.headers
+        self.length = int(headers.get("content-length") or 0)
+        self.is_chunked = "transfer-encoding" in headers
         self.chunks: list[bytes] = []
         self.size = 0
 
@@ -169,6 +202,9 @@ class Body:
 
     async def read(self, protocol: Any) -> None:
         """Take what comes, up to the limit; a body that is shorter than it says was cut on its way."""
+        if not self.is_chunked and self.length <= SMALL:
+            self.add(await protocol())
+            return
         async for chunk in protocol:
             self.add(chunk)
         if self.size < self.length and not self.is_chunked:
@@ -194,63 +230,27 @@ def has_credential(headers: Any) -> bool:
     return any(COOKIE in value for name, value in headers.items() if name == "cookie")
 
 
-def environ_of(scope: Any, body: bytes) -> dict[str, Any]:
-    """The request as WSGI describes it."""
-    host, _, port = scope.server.rpartition(":")
-    client, _, client_port = scope.client.rpartition(":")
-    environ = {
-        "REQUEST_METHOD": scope.method,
-        "SCRIPT_NAME": "",
-        # Granian has undone the percent signs already; WSGI wants the bytes as if they were Latin-1.
-        "PATH_INFO": scope.path.encode().decode("latin-1"),
-        "QUERY_STRING": scope.query_string.encode().decode("latin-1"),
-        "SERVER_NAME": host,
-        "SERVER_PORT": port,
-        "SERVER_PROTOCOL": f"HTTP/{scope.http_version}",
-        "REMOTE_ADDR": client.strip("[]"),
-        "REMOTE_PORT": client_port,
-        "CONTENT_LENGTH": str(len(body)),
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": scope.scheme,
-        "wsgi.input": BytesIO(body),
-        "wsgi.errors": sys.stderr,
-        "wsgi.multithread": True,
-        "wsgi.multiprocess": True,
-        "wsgi.run_once": False,
-        "wsgi.input_terminated": True,
-    }
-    add_headers(environ, scope.headers.items())
-    return environ
+def request_of(scope: Any, body: bytes) -> Request:
+    return Request(
+        scope.method,
+        scope.scheme,
+        scope.server,
+        scope.path,
+        scope.query_string,
+        scope.headers.items(),
+        scope.client,
+        body,
+    )
 
 
-def add_headers(environ: dict[str, Any], headers: Iterable[tuple[str, str]]) -> None:
-    """Add *headers*, but those that would pass for another one here, such as one that only a proxy sets."""
-    for name, value in headers:
-        if "_" in name:
-            continue
-        key = name.upper().replace("-", "_")
-        if key == "CONTENT_TYPE":
-            environ[key] = value
-        elif key not in ("CONTENT_LENGTH", "TRANSFER_ENCODING"):
-            key = f"HTTP_{key}"
-            joint = "; " if key == "HTTP_COOKIE" else ", "
-            environ[key] = f"{environ[key]}{joint}{value}" if key in environ else value
-
-
-def call(app: App, environ: dict[str, Any]) -> Answer:
-    """What the application answers."""
-    head: list[Any] = []
-
-    def start_response(status: str, headers: list[tuple[str, str]], *_: Any) -> Any:
-        head[:] = [int(status[:3]), headers]
-
-    try:
-        with closing(app(environ, start_response)) as chunks:
-            body = b"".join(chunks)
-            return head[0], head[1], body
-    except Exception:
-        log.exception("a request failed outside of every door")
-        return 500, [("content-type", "text/plain")], b"internal error\n"
+def sent(verb: str, response: Response) -> Answer:
+    """The *response* as it goes out: without a body where there is none to such a verb or status."""
+    status, headers = response.status_code, response.headers
+    if status in NO_BODY:
+        headers.remove("Content-Length")
+    if status == NOT_MODIFIED:
+        headers.remove("Content-Type")
+    return status, list(headers), b"" if verb == "HEAD" or status in NO_BODY else response.get_data()
 
 
 def open_gate() -> Gate:

@@ -1,9 +1,9 @@
 """Whose word is taken on who calls: the proxies in front, as those who run the server have named them."""
 
 import ipaddress
-from typing import Any
 
 from .errors import BadInput
+from .request import Request
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -16,18 +16,18 @@ class Proxies:
     def __init__(self, named: str) -> None:
         self.networks = [network_of(word) for word in words_of(named)]
 
-    def believe(self, environ: dict[str, Any]) -> None:
-        """Put into *environ* who calls and how, where a proxy has passed the request on; else leave it alone.
+    def believe(self, request: Request) -> None:
+        """Put into *request* who calls and how, where a proxy has passed it on; else leave it alone.
 
         The host is no business of theirs: a proxy passes on the one that the client has asked for.
         """
-        peer = address_of(environ.get("REMOTE_ADDR", "")) if self.networks else None
+        peer = address_of(request.remote_addr or "") if self.networks else None
         if peer is None or not self.hold(peer):
             return
-        environ["REMOTE_ADDR"] = str(self.client(peer, environ.get("HTTP_X_FORWARDED_FOR", "")))
-        scheme = environ.get("HTTP_X_FORWARDED_PROTO", "").rpartition(",")[2].strip().lower()
+        request.remote_addr = str(self.client(peer, request.all_of("X-Forwarded-For")))
+        scheme = request.all_of("X-Forwarded-Proto").rpartition(",")[2].strip().lower()
         if scheme in SCHEMES:
-            environ["wsgi.url_scheme"] = scheme
+            request.scheme = scheme
 
     def client(self, peer: Address, forwarded: str) -> Address:
         """The rightmost address that is no proxy's: what stands left of it anybody can have made up."""

@@ -4,10 +4,10 @@ import json
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from io import BytesIO
 from typing import Any
 
 from werkzeug.exceptions import HTTPException
+from werkzeug.http import quote_etag
 from werkzeug.wrappers import Response
 
 from .actions import limits
@@ -31,8 +31,6 @@ from .wire.rest import (
 
 log = logging.getLogger(__name__)
 
-# Where the environment of a request tells the gateway that its answer goes on, and for whom.
-LISTENING = "switchboard.listening"
 # A body of no type, or of the one that curl gives it by itself, can be JSON as well.
 JSON = ("application/json", "", "application/x-www-form-urlencoded")
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
@@ -121,19 +119,20 @@ class RestDoor:
 
 def whole(visit: Visit, answer: Answer) -> Response:
     """An answer that is there at once; what was read is sent only to those who have something else."""
-    response = Response(answer.body, answer.status, content_type=answer.media_type)
-    response.headers["Cache-Control"] = "no-store"
-    if visit.request.method in ("GET", "HEAD") and answer.status == 200:
-        response.headers["Cache-Control"] = "private, no-cache"
-        response.set_etag(digest(answer.body, written(dict(answer.headers)))[:32])
-        response.make_conditional(visit.request)
-    return response
+    if visit.request.method not in ("GET", "HEAD") or answer.status != 200:
+        head = {"Content-Type": answer.media_type, "Cache-Control": "no-store"}
+        return Response(answer.body, answer.status, head)
+    body = answer.body
+    mark = digest(body, written(dict(answer.headers)))[:32]
+    head = {"Content-Type": answer.media_type, "Cache-Control": "private, no-cache", "ETag": quote_etag(mark)}
+    is_known = visit.request.if_none_match.contains_weak(mark)
+    return Response(None, 304, head) if is_known else Response(body, 200, head)
 
 
 def live(visit: Visit, listening: Listening) -> Response:
-    """The head of an answer that goes on, told to the gateway by what is put into its environment."""
+    """The head of an answer that goes on; the gateway is told by what the visit keeps of it."""
     if visit.request.method == "GET":
-        visit.request.environ[LISTENING] = listening
+        visit.live = listening
         visit.note(visit.called, "listens")
     response = Response(mimetype="text/event-stream")
     response.automatically_set_content_length = False
@@ -152,11 +151,9 @@ def body_of(visit: Visit) -> dict[str, Any]:
     """What a body says, whether it is JSON or a form."""
     request = visit.request
     encoding = request.headers.get("Content-Encoding", "")
-    body = inflated(request.get_data(parse_form_data=False), encoding, visit.settings.max_request)
+    body = inflated(request.body, encoding, visit.settings.max_request)
     if request.mimetype in FORMS and not body.lstrip().startswith(b"{"):
-        parser = request.make_form_data_parser()
-        _, form, _ = parser.parse(BytesIO(body), request.mimetype, len(body), request.mimetype_params)
-        return form.to_dict()
+        return dict(request.form(body)[0])
     if body and request.mimetype not in JSON:
         raise WrongType("The body has to be JSON or a form.")
     return read_json(body)

@@ -14,7 +14,6 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from werkzeug.http import parse_cookie
-from werkzeug.wrappers import Request
 
 from models import (
     TROUBLES,
@@ -38,6 +37,7 @@ from .config import Settings
 from .errors import NotAllowed, NotAuthenticated, Refusal, TooMany, Unavailable
 from .files import Files
 from .passwords import Passwords
+from .request import Request
 from .wire.declare import Transaction
 
 log = logging.getLogger(__name__)
@@ -93,7 +93,8 @@ class Visit:
     of it where that is more than HTTP's status.
 
     At a REST door *takes_cookie* is off; *status* is the answer's, *repeats* name a request that may come
-    again and digest it. *secret* is the access token, where one was used.
+    again and digest it. *secret* is the access token, where one was used. *live* is the wish that the answer
+    goes on.
     """
 
     def __init__(self, request: Request, house: House) -> None:
@@ -105,6 +106,7 @@ class Visit:
         self.secret = ""
         self.status = 200
         self.repeats: list[tuple[str, str]] = []
+        self.live: Listening | None = None
         self.id = new_id()
         self.called, self.outcome = request.path, ""
 

@@ -1,5 +1,6 @@
 """People: who they are, how they show it, and whom they do not want to hear."""
 
+import functools
 import ipaddress
 import secrets
 import unicodedata
@@ -70,6 +71,7 @@ def key_of_second_chance(
     return known
 
 
+@functools.lru_cache(maxsize=4096)
 def network(address: str) -> str:
     """What counts as one address: all of an IPv4 one, the half of an IPv6 one that names a household."""
     try:
