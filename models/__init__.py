@@ -83,6 +83,7 @@ from .inbox import (
     page_of_messages,
     page_of_requests,
     page_of_rooms,
+    page_with_authors,
     people_in,
     people_met,
     place_in,
@@ -122,6 +123,7 @@ from .users import (
     number_owner,
     session_owner,
     token_owner,
+    was_just_here,
 )
 
 __all__ = [
@@ -223,6 +225,7 @@ __all__ = [
     "page_of_messages",
     "page_of_requests",
     "page_of_rooms",
+    "page_with_authors",
     "pending_migrations",
     "people_in",
     "people_met",
@@ -246,6 +249,7 @@ __all__ = [
     "trouble",
     "unread_conversations",
     "unread_of",
+    "was_just_here",
     "use_allowance",
     "whole",
 ]

@@ -6,7 +6,7 @@ from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
 import peewee
 from peewee import (
@@ -30,6 +30,7 @@ from .engines import address_shown, engine_at
 
 database = DatabaseProxy()
 T = TypeVar("T")
+moment_of = datetime.datetime.fromtimestamp
 
 HISTORY = "migration"
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -53,9 +54,7 @@ class MomentField(BigIntegerField):
         return None if value is None else milliseconds(value)
 
     def python_value(self, value: int | None) -> datetime.datetime | None:
-        if value is None:
-            return None
-        return datetime.datetime.fromtimestamp(value / 1000, datetime.UTC)
+        return None if value is None else moment_of(value / 1000, datetime.UTC)
 
 
 class NewIdField(AutoField):
@@ -112,23 +111,17 @@ def total(number: Any) -> Any:
     return fn.SUM(number).cast("BIGINT")
 
 
-class Slot:
+class Slot(NamedTuple):
     """The place of a named parameter in a prepared query; *store* gives the stored form of a value."""
 
-    __slots__ = ("name", "store")
-
-    def __init__(self, name: str, store: Callable[[Any], Any] | None) -> None:
-        self.name, self.store = name, store
-
-    def fill(self, values: dict[str, Any]) -> Any:
-        value = values[self.name]
-        return value if self.store is None else self.store(value)
+    name: str
+    store: Callable[[Any], Any] | None
 
 
 def slot(name: str, field: Any = None) -> Value:
     """A parameter of a prepared query, for use where a value stands in a peewee expression.
 
-    It takes the stored form of a value, or what a *field* takes.
+    It takes the stored form of a value, or what a *field* takes; wherever a query has it, the same.
     """
     return Value(Slot(name, field and field.db_value), converter=False, unpack=False)
 
@@ -145,41 +138,65 @@ class Prepared:
         self.engine: Any = None
 
     def __call__(self, **values: Any) -> list[Any]:
-        rows = self.do(**values).fetchall()
-        if self.converters:
-            rows = map(self.convert, rows)
-        return [self.row(*row) for row in rows]
+        return self.rows(values)
 
-    def do(self, **values: Any) -> Any:
-        """Send the query; the cursor."""
-        if self.engine is not database.obj:
-            self.compile()
-        parameters = [p.fill(values) if type(p) is Slot else p for p in self.parameters]
-        return database.execute_sql(self.sql, parameters)
+    def do(self, **values: Any) -> None:
+        self.send(values)
 
     def one(self, **values: Any) -> Any:
         """The first row, or None."""
-        return next(iter(self(**values)), None)
+        rows = self.rows(values)
+        return rows[0] if rows else None
+
+    def rows(self, values: dict[str, Any]) -> list[Any]:
+        found: Any = self.send(values).fetchall()
+        if self.converters and found:
+            columns = list(zip(*found, strict=True))
+            for place, convert in self.converters:
+                columns[place] = convert(columns[place])
+            found = zip(*columns, strict=True)
+        return list(map(self.row, found))
+
+    def send(self, values: dict[str, Any]) -> Any:
+        """Send the query; the cursor."""
+        if self.engine is not database.obj:
+            self.compile()
+        for name, store in self.stores.items():
+            values[name] = store(values[name])
+        given = self.constants | values
+        return self.engine.execute_sql(self.sql, [given[key] for key in self.keys])
 
     def compile(self) -> None:
         query = self.build()
         self.sql, self.parameters = query.sql()
+        # What stands at a parameter's place: the name of a slot, or the place itself of a constant.
+        self.keys = [p.name if type(p) is Slot else place for place, p in enumerate(self.parameters)]
+        self.constants = {place: p for place, p in enumerate(self.parameters) if type(p) is not Slot}
+        self.stores = {p.name: p.store for p in self.parameters if type(p) is Slot and p.store is not None}
         fields = query._returning or ()
         names = [getattr(field, "_alias", None) or field.column_name for field in fields]
         # The names are known only now, so a type checker cannot know the tuple.
-        self.row: Any = namedtuple("row", names, rename=True)  # type: ignore[misc]
-        self.converters = [
-            (place, field.python_value)
-            for place, field in enumerate(getattr(f, "node", f) for f in fields)
-            if isinstance(field, MomentField) or getattr(field, "field_type", "") == "BOOL"
-        ]
+        row = namedtuple("row", names, rename=True)  # type: ignore[misc]
+        # Made without the function that a named tuple is called by, which costs more than all the rest.
+        self.row = functools.partial(tuple.__new__, row)
+        columns = [(place, converter(getattr(field, "node", field))) for place, field in enumerate(fields)]
+        self.converters = [(place, convert) for place, convert in columns if convert is not None]
         self.engine = database.obj
 
-    def convert(self, row: Iterable[Any]) -> list[Any]:
-        values = list(row)
-        for place, python_value in self.converters:
-            values[place] = python_value(values[place])
-        return values
+
+def converter(field: Any) -> Callable[[Iterable[Any]], list[Any]] | None:
+    """What makes of a column's stored values those that a query gives, None where they are the same."""
+    if isinstance(field, MomentField):
+        return moments
+    return flags if getattr(field, "field_type", "") == "BOOL" else None
+
+
+def moments(numbers: Iterable[int | None]) -> list[datetime.datetime | None]:
+    return [None if number is None else moment_of(number / 1000, datetime.UTC) for number in numbers]
+
+
+def flags(numbers: Iterable[int | None]) -> list[bool | None]:
+    return [None if number is None else bool(number) for number in numbers]
 
 
 class PreparedMany:
@@ -191,8 +208,9 @@ class PreparedMany:
     SIZES = (1, 5, 20, 50, 250)
 
     def __init__(self, build: Callable[[list[Value]], Any]) -> None:
+        self.names = [f"id{place}" for place in range(self.SIZES[-1])]
         self.sized = {
-            size: Prepared(functools.partial(build, [slot(f"id{place}") for place in range(size)]))
+            size: Prepared(functools.partial(build, [slot(name) for name in self.names[:size]]))
             for size in self.SIZES
         }
 
@@ -203,7 +221,7 @@ class PreparedMany:
             batch = wanted[start : start + most]
             size = next(size for size in self.SIZES if size >= len(batch))
             padded = batch + batch[-1:] * (size - len(batch))
-            rows += self.sized[size](**{f"id{place}": each for place, each in enumerate(padded)})
+            rows += self.sized[size].rows(dict(zip(self.names, padded, strict=False)))
         return rows
 
 
@@ -212,10 +230,11 @@ def transact(work: Callable[[], T], *, writes: bool) -> T:
 
     Within another transaction it is a part of that one.
     """
-    if database.in_transaction():
-        with database.atomic():
+    engine = database.obj
+    if engine.in_transaction():
+        with engine.atomic():
             return work()
-    done: T = database.obj.run(work, writes=writes)
+    done: T = engine.run(work, writes=writes)
     return done
 
 

@@ -63,8 +63,18 @@ class Embedded(SqliteDatabase):
         One that writes takes the write lock at once (see ``options``): it would fail if it read first and
         another writer came between.
         """
-        with self.atomic(*([] if writes else ["DEFERRED"])):
+        with self.transaction(None if writes else "DEFERRED"):
             return work()
+
+    def execute_sql(self, sql: str, params: Any = None) -> Any:
+        """Send a statement; in the library's longer way for those who want to hear of every one."""
+        if self.query_hooks:
+            return super().execute_sql(sql, params)
+        try:
+            return self.connection().execute(sql, params or ())
+        except sqlite3.Error:
+            with as_peewee_does:
+                raise
 
     @contextmanager
     def impatient(self) -> Iterator[None]:

@@ -12,7 +12,6 @@ from models import (
     User,
     attachments_of_page,
     conversations_of,
-    is_online,
     page_of_conversations,
     page_of_messages,
     people_in,
@@ -230,15 +229,26 @@ def get_conversation(
     rows = page_of_messages(**page)
     files = attachments_by_message(visit, attachments_of_page(**page))
     render = text.html if return_html else text.subset
-    people = people_by_conversation([conv_id])[conv_id]
+    people = people_in([conv_id])
     shown_people = participants(visit, conversation, people)
+    reader, read_seq = user.id, conversation.participant.read_seq
     answer: Any = {
         **thread(user, conversation, text.plain(title_of(user, conversation, people))),
         "participant_count": len(shown_people),
         "participants": shown_people,
-        "list": [shown(user, conversation, row, render(whole(row)), files.get(row.id, [])) for row in rows],
+        # Unread is what others wrote after the read mark as it was before this call.
+        "list": [
+            shown(
+                row,
+                render(whole(row)),
+                shown_people[row.author_id or NOBODY],
+                row.seq > read_seq and row.author_id != reader,
+                files.get(row.id, []),
+            )
+            for row in rows
+        ],
     }
-    if rows and rows[-1].seq > conversation.participant.read_seq:
+    if rows and rows[-1].seq > read_seq:
         visit.afterwards(lambda: messages.read_up_to(user, conv_id, rows[-1].seq))
     return cast(Thread, answer)
 
@@ -411,18 +421,14 @@ def thread(user: User, conversation: Conversation, title: str) -> Any:
     }
 
 
-def shown(
-    user: User, conversation: Conversation, row: Any, content: str, attachments: list[Attached]
-) -> Shown:
-    """A message; unread is what others wrote after the user's read mark as it was before this call."""
-    unread = row.author_id != user.id and row.seq > conversation.participant.read_seq
+def shown(row: Any, content: str, author: Participant, unread: bool, attachments: list[Attached]) -> Shown:
     return {
         "msg_id": row.id,
         "msg_content": content,
-        "msg_author_id": row.author_id or NOBODY,
+        "msg_author_id": author["user_id"],
         "is_unread": unread,
-        "is_online": is_online(row.seen_at),
-        "has_left": row.status == LEFT,
+        "is_online": author["is_online"],
+        "has_left": author["has_left"],
         "post_time": row.sent_at,
         "timestamp": row.sent_at,
         "new_post": unread,
