@@ -107,7 +107,7 @@ from .phone import (
     source_of,
     source_owner,
 )
-from .saying import next_seq, read_own, store_message, tell
+from .saying import next_seq, store_message, tell
 from .users import (
     AccessToken,
     IgnoredUser,
@@ -232,7 +232,6 @@ __all__ = [
     "place_in",
     "position_behind",
     "position_of",
-    "read_own",
     "record_event",
     "requests_of",
     "requests_to",
@@ -249,7 +248,7 @@ __all__ = [
     "trouble",
     "unread_conversations",
     "unread_of",
-    "was_just_here",
     "use_allowance",
+    "was_just_here",
     "whole",
 ]

@@ -30,7 +30,6 @@ from .engines import address_shown, engine_at
 
 database = DatabaseProxy()
 T = TypeVar("T")
-moment_of = datetime.datetime.fromtimestamp
 
 HISTORY = "migration"
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -47,6 +46,11 @@ def milliseconds(moment: datetime.datetime) -> int:
     return round(moment.timestamp() * 1000)
 
 
+def moment(number: int) -> datetime.datetime:
+    """The moment that is stored as this number."""
+    return datetime.datetime.fromtimestamp(number / 1000, datetime.UTC)
+
+
 class MomentField(BigIntegerField):
     """An aware UTC moment, stored as a number so that every engine sorts it alike."""
 
@@ -54,7 +58,7 @@ class MomentField(BigIntegerField):
         return None if value is None else milliseconds(value)
 
     def python_value(self, value: int | None) -> datetime.datetime | None:
-        return None if value is None else moment_of(value / 1000, datetime.UTC)
+        return None if value is None else moment(value)
 
 
 class NewIdField(AutoField):
@@ -93,8 +97,10 @@ class Rows(Model):
     def of_row(cls, row: Any, start: int = 0) -> Self:
         """The object whose columns stand in *row*, in the order of the fields, from the place *start* on."""
         names = cls._meta.sorted_field_names
-        made = cls(__no_default__=True)
-        made.__data__.update(zip(names, row[start : start + len(names)], strict=True))
+        made = cls.__new__(cls)
+        # All that the library's own constructor makes, in one go.
+        values = dict(zip(names, row[start : start + len(names)], strict=True))
+        made.__dict__ = {"__data__": values, "_dirty": set(), "__rel__": {}}
         return made
 
 
@@ -149,13 +155,8 @@ class Prepared:
         return rows[0] if rows else None
 
     def rows(self, values: dict[str, Any]) -> list[Any]:
-        found: Any = self.send(values).fetchall()
-        if self.converters and found:
-            columns = list(zip(*found, strict=True))
-            for place, convert in self.converters:
-                columns[place] = convert(columns[place])
-            found = zip(*columns, strict=True)
-        return list(map(self.row, found))
+        found = self.send(values).fetchall()
+        return list(map(self.row, map(self.convert, found) if self.converters else found))
 
     def send(self, values: dict[str, Any]) -> Any:
         """Send the query; the cursor."""
@@ -183,20 +184,19 @@ class Prepared:
         self.converters = [(place, convert) for place, convert in columns if convert is not None]
         self.engine = database.obj
 
+    def convert(self, row: Iterable[Any]) -> list[Any]:
+        values = list(row)
+        for place, convert in self.converters:
+            if values[place] is not None:
+                values[place] = convert(values[place])
+        return values
 
-def converter(field: Any) -> Callable[[Iterable[Any]], list[Any]] | None:
-    """What makes of a column's stored values those that a query gives, None where they are the same."""
+
+def converter(field: Any) -> Callable[[Any], Any] | None:
+    """What makes of a column's stored value that of Python, None where they are the same."""
     if isinstance(field, MomentField):
-        return moments
-    return flags if getattr(field, "field_type", "") == "BOOL" else None
-
-
-def moments(numbers: Iterable[int | None]) -> list[datetime.datetime | None]:
-    return [None if number is None else moment_of(number / 1000, datetime.UTC) for number in numbers]
-
-
-def flags(numbers: Iterable[int | None]) -> list[bool | None]:
-    return [None if number is None else bool(number) for number in numbers]
+        return moment
+    return bool if getattr(field, "field_type", "") == "BOOL" else None
 
 
 class PreparedMany:
