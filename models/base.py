@@ -2,6 +2,7 @@
 
 import datetime
 import functools
+import time
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
@@ -37,18 +38,17 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 def now() -> datetime.datetime:
     """The current moment, aware, in UTC, to the millisecond."""
-    moment = datetime.datetime.now(datetime.UTC)
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
-
-
-def milliseconds(moment: datetime.datetime) -> int:
-    """The stored form of a moment: whole milliseconds since 1970."""
-    return round(moment.timestamp() * 1000)
+    return moment(time.time_ns() // 1_000_000)
 
 
 def moment(number: int) -> datetime.datetime:
     """The moment that is stored as this number."""
     return datetime.datetime.fromtimestamp(number / 1000, datetime.UTC)
+
+
+def milliseconds(moment: datetime.datetime) -> int:
+    """The stored form of a moment: whole milliseconds since 1970."""
+    return round(moment.timestamp() * 1000)
 
 
 class MomentField(BigIntegerField):

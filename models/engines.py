@@ -1,5 +1,6 @@
 """What only one engine understands: SQLite in a file of one's own, or a PostgreSQL server."""
 
+import logging
 import os
 import random
 import re
@@ -26,6 +27,7 @@ T = TypeVar("T")
 # Raises what drivers raise under its own names; the types of the library leave it out.
 as_peewee_does = peewee.__exception_wrapper__  # type: ignore[attr-defined]
 Row = tuple[Any, ...]
+STATEMENTS = logging.getLogger("peewee")
 
 BUSY_SECONDS = 5
 # How long a write waits on which nothing depends.
@@ -67,8 +69,8 @@ class Embedded(SqliteDatabase):
             return work()
 
     def execute_sql(self, sql: str, params: Any = None) -> Any:
-        """Send a statement; in the library's longer way for those who want to hear of every one."""
-        if self.query_hooks:
+        """Send a statement; in the library's longer way where somebody wants to hear of every one."""
+        if self.query_hooks or STATEMENTS.isEnabledFor(logging.DEBUG):
             return super().execute_sql(sql, params)
         try:
             return self.connection().execute(sql, params or ())

@@ -51,7 +51,7 @@ WORDS = [field.name for field in Message._meta.sorted_fields[1:]]
 
 
 def store_message(**values: Any) -> Message:
-    """The message with these values, which has its place and is stored now."""
+    """Store a message, which has its place; what it says stays here as it was given."""
     values["sent_at"] = now()
     stored = _store.one(**values)
     return Message.of_row([stored.id, *(values[name] for name in WORDS)])

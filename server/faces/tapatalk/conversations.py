@@ -231,6 +231,7 @@ def get_conversation(
     render = text.html if return_html else text.subset
     people = people_in([conv_id])
     shown_people = participants(visit, conversation, people)
+    stranger = peer(conversation.peer or "")
     reader, read_seq = user.id, conversation.participant.read_seq
     answer: Any = {
         **thread(user, conversation, text.plain(title_of(user, conversation, people))),
@@ -241,7 +242,7 @@ def get_conversation(
             shown(
                 row,
                 render(whole(row)),
-                shown_people[row.author_id or NOBODY],
+                shown_people.get(row.author_id, stranger),
                 row.seq > read_seq and row.author_id != reader,
                 files.get(row.id, []),
             )
@@ -373,14 +374,15 @@ def listed(user: User, visit: Visit, row: Any, people: list[Any]) -> Listed:
     may_edit = access.may_edit(user, row)
     title = text.plain(title_of(user, row, people))
     shown_people = participants(visit, row, people)
+    newest = row.last_sent_at or row.started_at
     item: Listed = {
         "conv_id": row.id,
         "reply_count": max(0, row.last_seq - 1),
         "participant_count": len(shown_people),
         "start_user_id": row.starter_id or NOBODY,
         "last_user_id": (row.last_author_id if row.last_seq else row.starter_id) or NOBODY,
-        "last_conv_time": row.last_sent_at or row.started_at,
-        "timestamp": row.last_sent_at or row.started_at,
+        "last_conv_time": newest,
+        "timestamp": newest,
         "start_conv_time": row.started_at,
         "conv_subject": title,
         "participants": shown_people,
@@ -425,7 +427,7 @@ def shown(row: Any, content: str, author: Participant, unread: bool, attachments
     return {
         "msg_id": row.id,
         "msg_content": content,
-        "msg_author_id": author["user_id"],
+        "msg_author_id": row.author_id or NOBODY,
         "is_unread": unread,
         "is_online": author["is_online"],
         "has_left": author["has_left"],
