@@ -31,6 +31,7 @@ from .engines import address_shown, engine_at
 
 database = DatabaseProxy()
 T = TypeVar("T")
+UTC, from_seconds = datetime.UTC, datetime.datetime.fromtimestamp
 
 HISTORY = "migration"
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -43,7 +44,7 @@ def now() -> datetime.datetime:
 
 def moment(number: int) -> datetime.datetime:
     """The moment that is stored as this number."""
-    return datetime.datetime.fromtimestamp(number / 1000, datetime.UTC)
+    return from_seconds(number / 1000, UTC)
 
 
 def milliseconds(moment: datetime.datetime) -> int:
