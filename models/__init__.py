@@ -83,6 +83,7 @@ from .inbox import (
     page_of_messages,
     page_of_requests,
     page_of_rooms,
+    page_with_authors,
     people_in,
     people_met,
     place_in,
@@ -106,7 +107,7 @@ from .phone import (
     source_of,
     source_owner,
 )
-from .saying import next_seq, read_own, store_message, tell
+from .saying import next_seq, store_message, tell
 from .users import (
     AccessToken,
     IgnoredUser,
@@ -122,6 +123,7 @@ from .users import (
     number_owner,
     session_owner,
     token_owner,
+    was_just_here,
 )
 
 __all__ = [
@@ -223,13 +225,13 @@ __all__ = [
     "page_of_messages",
     "page_of_requests",
     "page_of_rooms",
+    "page_with_authors",
     "pending_migrations",
     "people_in",
     "people_met",
     "place_in",
     "position_behind",
     "position_of",
-    "read_own",
     "record_event",
     "requests_of",
     "requests_to",
@@ -247,5 +249,6 @@ __all__ = [
     "unread_conversations",
     "unread_of",
     "use_allowance",
+    "was_just_here",
     "whole",
 ]

@@ -2,11 +2,12 @@
 
 import datetime
 import functools
+import time
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
 import peewee
 from peewee import (
@@ -30,6 +31,7 @@ from .engines import address_shown, engine_at
 
 database = DatabaseProxy()
 T = TypeVar("T")
+UTC, from_seconds = datetime.UTC, datetime.datetime.fromtimestamp
 
 HISTORY = "migration"
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -37,8 +39,12 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 def now() -> datetime.datetime:
     """The current moment, aware, in UTC, to the millisecond."""
-    moment = datetime.datetime.now(datetime.UTC)
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+    return moment(time.time_ns() // 1_000_000)
+
+
+def moment(number: int) -> datetime.datetime:
+    """The moment that is stored as this number."""
+    return from_seconds(number / 1000, UTC)
 
 
 def milliseconds(moment: datetime.datetime) -> int:
@@ -53,9 +59,7 @@ class MomentField(BigIntegerField):
         return None if value is None else milliseconds(value)
 
     def python_value(self, value: int | None) -> datetime.datetime | None:
-        if value is None:
-            return None
-        return datetime.datetime.fromtimestamp(value / 1000, datetime.UTC)
+        return None if value is None else moment(value)
 
 
 class NewIdField(AutoField):
@@ -94,8 +98,10 @@ class Rows(Model):
     def of_row(cls, row: Any, start: int = 0) -> Self:
         """The object whose columns stand in *row*, in the order of the fields, from the place *start* on."""
         names = cls._meta.sorted_field_names
-        made = cls(__no_default__=True)
-        made.__data__.update(zip(names, row[start : start + len(names)], strict=True))
+        made = cls.__new__(cls)
+        # All that the library's own constructor makes, in one go.
+        values = dict(zip(names, row[start : start + len(names)], strict=True))
+        made.__dict__ = {"__data__": values, "_dirty": set(), "__rel__": {}}
         return made
 
 
@@ -112,23 +118,17 @@ def total(number: Any) -> Any:
     return fn.SUM(number).cast("BIGINT")
 
 
-class Slot:
+class Slot(NamedTuple):
     """The place of a named parameter in a prepared query; *store* gives the stored form of a value."""
 
-    __slots__ = ("name", "store")
-
-    def __init__(self, name: str, store: Callable[[Any], Any] | None) -> None:
-        self.name, self.store = name, store
-
-    def fill(self, values: dict[str, Any]) -> Any:
-        value = values[self.name]
-        return value if self.store is None else self.store(value)
+    name: str
+    store: Callable[[Any], Any] | None
 
 
 def slot(name: str, field: Any = None) -> Value:
     """A parameter of a prepared query, for use where a value stands in a peewee expression.
 
-    It takes the stored form of a value, or what a *field* takes.
+    It takes the stored form of a value, or what a *field* takes; wherever a query has it, the same.
     """
     return Value(Slot(name, field and field.db_value), converter=False, unpack=False)
 
@@ -145,41 +145,59 @@ class Prepared:
         self.engine: Any = None
 
     def __call__(self, **values: Any) -> list[Any]:
-        rows = self.do(**values).fetchall()
-        if self.converters:
-            rows = map(self.convert, rows)
-        return [self.row(*row) for row in rows]
+        return self.rows(values)
 
-    def do(self, **values: Any) -> Any:
-        """Send the query; the cursor."""
-        if self.engine is not database.obj:
-            self.compile()
-        parameters = [p.fill(values) if type(p) is Slot else p for p in self.parameters]
-        return database.execute_sql(self.sql, parameters)
+    def do(self, **values: Any) -> None:
+        self.send(values)
 
     def one(self, **values: Any) -> Any:
         """The first row, or None."""
-        return next(iter(self(**values)), None)
+        rows = self.rows(values)
+        return rows[0] if rows else None
+
+    def rows(self, values: dict[str, Any]) -> list[Any]:
+        found = self.send(values).fetchall()
+        return list(map(self.row, map(self.convert, found) if self.converters else found))
+
+    def send(self, values: dict[str, Any]) -> Any:
+        """Send the query; the cursor."""
+        if self.engine is not database.obj:
+            self.compile()
+        for name, store in self.stores.items():
+            values[name] = store(values[name])
+        given = self.constants | values
+        return self.engine.execute_sql(self.sql, [given[key] for key in self.keys])
 
     def compile(self) -> None:
         query = self.build()
         self.sql, self.parameters = query.sql()
+        # What stands at a parameter's place: the name of a slot, or the place itself of a constant.
+        self.keys = [p.name if type(p) is Slot else place for place, p in enumerate(self.parameters)]
+        self.constants = {place: p for place, p in enumerate(self.parameters) if type(p) is not Slot}
+        self.stores = {p.name: p.store for p in self.parameters if type(p) is Slot and p.store is not None}
         fields = query._returning or ()
         names = [getattr(field, "_alias", None) or field.column_name for field in fields]
         # The names are known only now, so a type checker cannot know the tuple.
-        self.row: Any = namedtuple("row", names, rename=True)  # type: ignore[misc]
-        self.converters = [
-            (place, field.python_value)
-            for place, field in enumerate(getattr(f, "node", f) for f in fields)
-            if isinstance(field, MomentField) or getattr(field, "field_type", "") == "BOOL"
-        ]
+        row = namedtuple("row", names, rename=True)  # type: ignore[misc]
+        # Made without the function that a named tuple is called by, which costs more than all the rest.
+        self.row = functools.partial(tuple.__new__, row)
+        columns = [(place, converter(getattr(field, "node", field))) for place, field in enumerate(fields)]
+        self.converters = [(place, convert) for place, convert in columns if convert is not None]
         self.engine = database.obj
 
     def convert(self, row: Iterable[Any]) -> list[Any]:
         values = list(row)
-        for place, python_value in self.converters:
-            values[place] = python_value(values[place])
+        for place, convert in self.converters:
+            if values[place] is not None:
+                values[place] = convert(values[place])
         return values
+
+
+def converter(field: Any) -> Callable[[Any], Any] | None:
+    """What makes of a column's stored value that of Python, None where they are the same."""
+    if isinstance(field, MomentField):
+        return moment
+    return bool if getattr(field, "field_type", "") == "BOOL" else None
 
 
 class PreparedMany:
@@ -191,8 +209,9 @@ class PreparedMany:
     SIZES = (1, 5, 20, 50, 250)
 
     def __init__(self, build: Callable[[list[Value]], Any]) -> None:
+        self.names = [f"id{place}" for place in range(self.SIZES[-1])]
         self.sized = {
-            size: Prepared(functools.partial(build, [slot(f"id{place}") for place in range(size)]))
+            size: Prepared(functools.partial(build, [slot(name) for name in self.names[:size]]))
             for size in self.SIZES
         }
 
@@ -203,7 +222,7 @@ class PreparedMany:
             batch = wanted[start : start + most]
             size = next(size for size in self.SIZES if size >= len(batch))
             padded = batch + batch[-1:] * (size - len(batch))
-            rows += self.sized[size](**{f"id{place}": each for place, each in enumerate(padded)})
+            rows += self.sized[size].rows(dict(zip(self.names, padded, strict=False)))
         return rows
 
 
@@ -212,10 +231,11 @@ def transact(work: Callable[[], T], *, writes: bool) -> T:
 
     Within another transaction it is a part of that one.
     """
-    if database.in_transaction():
-        with database.atomic():
+    engine = database.obj
+    if engine.in_transaction():
+        with engine.atomic():
             return work()
-    done: T = database.obj.run(work, writes=writes)
+    done: T = engine.run(work, writes=writes)
     return done
 
 

@@ -21,6 +21,7 @@ ACTIVE, HIDDEN, LEFT, IGNORING, ASKED = "active", "hidden", "left", "ignoring", 
 THERE = [ACTIVE, HIDDEN]
 OPEN, CLOSED, PENDING, DECLINED = "active", "closed", "pending", "declined"
 FORUM, DARKCHAT, MESSAGES, CHAT = "forum", "darkchat", "messages", "chat"
+DIRECT = (MESSAGES, CHAT)
 SAID, JOINED, GONE, REMOVED = "text", "joined", "left", "removed"
 
 
@@ -69,7 +70,7 @@ def hold(conversation_id: int) -> Conversation:
 
 def is_direct(app: str) -> bool:
     """Whether what is of this *app* is between two, so that each sees it under the other's name."""
-    return app in (MESSAGES, CHAT)
+    return app in DIRECT
 
 
 class Participant(Table):

@@ -1,5 +1,6 @@
 """What only one engine understands: SQLite in a file of one's own, or a PostgreSQL server."""
 
+import logging
 import os
 import random
 import re
@@ -26,6 +27,7 @@ T = TypeVar("T")
 # Raises what drivers raise under its own names; the types of the library leave it out.
 as_peewee_does = peewee.__exception_wrapper__  # type: ignore[attr-defined]
 Row = tuple[Any, ...]
+STATEMENTS = logging.getLogger("peewee")
 
 BUSY_SECONDS = 5
 # How long a write waits on which nothing depends.
@@ -63,8 +65,18 @@ class Embedded(SqliteDatabase):
         One that writes takes the write lock at once (see ``options``): it would fail if it read first and
         another writer came between.
         """
-        with self.atomic(*([] if writes else ["DEFERRED"])):
+        with self.transaction(None if writes else "DEFERRED"):
             return work()
+
+    def execute_sql(self, sql: str, params: Any = None) -> Any:
+        """Send a statement; in the library's longer way where somebody wants to hear of every one."""
+        if self.query_hooks or STATEMENTS.isEnabledFor(logging.DEBUG):
+            return super().execute_sql(sql, params)
+        try:
+            return self.connection().execute(sql, params or ())
+        except sqlite3.Error:
+            with as_peewee_does:
+                raise
 
     @contextmanager
     def impatient(self) -> Iterator[None]:

@@ -129,7 +129,7 @@ def _recorded() -> Any:
         user=slot("user"),
         ref=slot("ref"),
         happened_at=slot("now"),
-    ).returning(Event.id)
+    ).returning()
 
 
 _record = Prepared(_recorded)
@@ -161,7 +161,7 @@ def record_event(
     kind: str, conversation: int | None = None, user: int | None = None, ref: int | None = None
 ) -> None:
     """Put one event at the end of the log."""
-    _record(kind=kind, conversation=conversation, user=user, ref=ref, now=milliseconds(now()))
+    _record.do(kind=kind, conversation=conversation, user=user, ref=ref, now=milliseconds(now()))
 
 
 def newest_event() -> Position:

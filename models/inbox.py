@@ -157,29 +157,20 @@ def requests_of(direction: str) -> Prepared:
     return Prepared(lambda: _requested(counted.where(Participant.user == slot("user")), direction))
 
 
+def _of_page(query: Any) -> Any:
+    return query.where(
+        Message.conversation == slot("conversation"), Message.seq.between(slot("first"), slot("last"))
+    ).order_by(Message.seq)
+
+
 def _page_of_messages() -> Any:
-    return (
-        Message.select(
-            Message.id,
-            Message.seq,
-            Message.author,
-            Message.kind,
-            Message.sent_at,
-            *SAYING,
-            User.seen_at,
-            User.display_name,
-            User.number,
-            Participant.status,
-        )
-        .join(User, JOIN.LEFT_OUTER)
-        .join(
-            Participant,
-            JOIN.LEFT_OUTER,
-            on=(Participant.conversation == Message.conversation) & (Participant.user == Message.author),
-        )
-        .where(Message.conversation == slot("conversation"), Message.seq.between(slot("first"), slot("last")))
-        .order_by(Message.seq)
-    )
+    return _of_page(Message.select(Message.id, Message.seq, Message.author, Message.sent_at, *SAYING))
+
+
+def _page_with_authors() -> Any:
+    """The same with how a phone names who said it."""
+    said = (Message.id, Message.kind, Message.sent_at, *SAYING, User.display_name, User.number)
+    return _of_page(Message.select(*said).join(User, JOIN.LEFT_OUTER))
 
 
 def _attachments_of_page() -> Any:
@@ -211,6 +202,7 @@ place_in = Prepared(_place_in)
 page_of_chats = Prepared(_page_of_chats)
 chats_of = Prepared(_chats_of)
 page_of_messages = Prepared(_page_of_messages)
+page_with_authors = Prepared(_page_with_authors)
 attachments_of_page = Prepared(_attachments_of_page)
 
 
@@ -226,7 +218,8 @@ def people_in(conversations: list[Value]) -> Any:
             User.display_name,
             User.number,
             User.avatar,
-            User.seen_at,
+            # As it is stored, since few ask for more than whether it is long ago; 0 for never.
+            fn.COALESCE(User.seen_at, 0).alias("seen"),
             User.is_admin,
             User.disabled_at,
         )

@@ -4,7 +4,7 @@ from typing import Any
 
 from peewee import Case
 
-from .base import Prepared, slot
+from .base import Prepared, now, slot
 from .conversations import ACTIVE, ASKED, HIDDEN, THERE, Conversation, Message, Participant
 
 
@@ -16,44 +16,53 @@ def _next_seq() -> Any:
     )
 
 
-WORDS = (
-    Message.conversation,
-    Message.seq,
-    Message.author,
-    Message.kind,
-    Message.body,
-    Message.image_url,
-    Message.link_url,
-    Message.client_id,
-    Message.sent_at,
-)
-
-
 def _say() -> Any:
-    return Message.insert({field: slot(field.name, field) for field in WORDS}).returning(Message.id)
+    values = {
+        Message.conversation: slot("conversation"),
+        Message.seq: slot("seq"),
+        Message.author: slot("author"),
+        Message.kind: slot("kind"),
+        Message.body: slot("body", Message.body),
+        Message.image_url: slot("image_url"),
+        Message.link_url: slot("link_url"),
+        Message.client_id: slot("client_id", Message.client_id),
+        Message.sent_at: slot("sent_at", Message.sent_at),
+    }
+    return Message.insert(values).returning(Message.id)
 
 
-def _tell() -> Any:
+def _told() -> Any:
     """Let all who are there know of the newest message; who has hidden the conversation sees it again."""
-    back = Case(Participant.status, [(HIDDEN, ACTIVE)], Participant.status)
-    return Participant.update(last_seq=slot("seq"), newest_id=slot("message"), status=back).where(
-        Participant.conversation == slot("conversation"), Participant.status.in_([*THERE, ASKED])
-    )
-
-
-def _read_own() -> Any:
+    is_reader = Participant.user == slot("reader")
     return Participant.update(
-        read_seq=slot("seq"), own_unread=0, read_at=slot("moment", Participant.read_at)
-    ).where(Participant.conversation == slot("conversation"), Participant.user == slot("author"))
+        last_seq=slot("seq"),
+        newest_id=slot("message"),
+        status=Case(Participant.status, [(HIDDEN, ACTIVE)], Participant.status),
+        read_seq=Case(None, [(is_reader, slot("seq"))], Participant.read_seq),
+        own_unread=Case(None, [(is_reader, 0)], Participant.own_unread),
+        read_at=Case(None, [(is_reader, slot("moment", Participant.read_at))], Participant.read_at),
+    ).where(Participant.conversation == slot("conversation"), Participant.status.in_([*THERE, ASKED]))
 
 
 next_seq = Prepared(_next_seq)
-_say_prepared = Prepared(_say)
-tell = Prepared(_tell)
-read_own = Prepared(_read_own)
+_store = Prepared(_say)
+_tell = Prepared(_told)
+WORDS = [field.name for field in Message._meta.sorted_fields[1:]]
 
 
-def store_message(message: Message) -> None:
-    """Store a message, which has its place, and give it its id."""
-    values = {field.name: message.__data__[field.name] for field in WORDS}
-    message.id = _say_prepared.one(**values).id
+def store_message(**values: Any) -> Message:
+    """Store a message, which has its place; what it says stays here as it was given."""
+    values["sent_at"] = now()
+    stored = _store.one(**values)
+    return Message.of_row([stored.id, *(values[name] for name in WORDS)])
+
+
+def tell(message: Message, reader: int | None) -> None:
+    """Let everyone in the conversation know of its newest message; the *reader* has read it."""
+    _tell.do(
+        conversation=message.conversation_id,
+        seq=message.seq,
+        message=message.id,
+        reader=reader,
+        moment=message.sent_at,
+    )

@@ -8,13 +8,14 @@ from typing import Any
 
 from peewee import BooleanField, Check, ForeignKeyField
 
-from .base import CharField, MomentField, Prepared, Table, now, slot
+from .base import CharField, MomentField, Prepared, Table, milliseconds, now, slot
 from .cleaning import CleanName, clean
 
 LONGEST_GIVEN = 512
 # No name has this key, because no text in the store has this character.
 NOBODY = "\uffff"
 ONLINE = datetime.timedelta(minutes=5)
+ONLINE_MILLISECONDS = ONLINE.total_seconds() * 1000
 
 
 def name_key(name: str) -> str:
@@ -117,7 +118,12 @@ class User(Table):
 
 def is_online(seen_at: datetime.datetime | None) -> bool:
     """Whether someone last seen at this moment counts as online."""
-    return seen_at is not None and seen_at.timestamp() > time.time() - ONLINE.total_seconds()
+    return seen_at is not None and was_just_here(milliseconds(seen_at))
+
+
+def was_just_here(seen: int) -> bool:
+    """The same for a moment in its stored form."""
+    return seen > time.time() * 1000 - ONLINE_MILLISECONDS
 
 
 class Session(Table):

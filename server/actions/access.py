@@ -88,15 +88,12 @@ def message(conversation: Conversation, message_id: int) -> Message:
 
 def may_reply(user: User, conversation: Conversation) -> bool:
     """Whether the user may say something; what is between two is closed for both once one has left it."""
-    is_starter = conversation.starter_id == user.id and not is_direct(conversation.app)
-    return bool(conversation.status != CLOSED) or is_starter
+    return bool(conversation.status != CLOSED) or may_edit(user, conversation)
 
 
 def may_invite(user: User, conversation: Conversation) -> bool:
-    is_starter = conversation.starter_id == user.id
-    return not is_direct(conversation.app) and (
-        is_starter or (conversation.open_invite and conversation.status != CLOSED)
-    )
+    is_open = conversation.open_invite and conversation.status != CLOSED
+    return may_edit(user, conversation) or (is_open and not is_direct(conversation.app))
 
 
 def users_named(names: list[str], most: int) -> list[User]:

@@ -20,7 +20,6 @@ from models import (
     User,
     next_seq,
     now,
-    read_own,
     store_message,
     tell,
 )
@@ -114,19 +113,25 @@ def send(
     extras: Extras = Extras(),
 ) -> Message:
     """Put what *author* says at the next place; without one it comes from the conversation's peer."""
-    message = append(conversation, author, SAID, body, extras)
-    if author is not None:
-        read_own.do(conversation=conversation.id, author=author.id, seq=message.seq, moment=message.sent_at)
+    message = append(conversation, author, SAID, body, extras, reader=author)
     attach(message, uploads)
     return message
 
 
 def append(
-    conversation: Conversation, author: User | None, kind: str, body: str, extras: Extras = Extras()
+    conversation: Conversation,
+    author: User | None,
+    kind: str,
+    body: str,
+    extras: Extras = Extras(),
+    reader: User | None = None,
 ) -> Message:
-    """Put a message at the next place; it brings the conversation back for those who have hidden it."""
+    """Put a message at the next place; it brings the conversation back for those who have hidden it.
+
+    :param reader: who has read it, and all before it
+    """
     conversation.last_seq = seq = take_seq(conversation)
-    message = Message(
+    message = store_message(
         conversation=conversation.id,
         seq=seq,
         author=author and author.id,
@@ -136,8 +141,7 @@ def append(
         link_url=extras.link_url,
         client_id=extras.client_id,
     )
-    store_message(message)
-    tell.do(conversation=conversation.id, seq=seq, message=message.id)
+    tell(message, reader.id if reader else None)
     events.message(message)
     return message
 

@@ -18,6 +18,8 @@ def title_of(user: User, conversation: Any, people: list[Any]) -> str:
 
 def whole(row: Any) -> str:
     """What a message says, with the addresses that came with it, in the markup of the forum."""
+    if not (row.image_url or row.link_url):
+        return str(row.body)
     picture = f"[img]{without_brackets(row.image_url)}[/img]" if row.image_url else ""
     link = f"[url]{without_brackets(row.link_url)}[/url]" if row.link_url else ""
     return "\n".join(filter(None, [row.body, picture, link]))

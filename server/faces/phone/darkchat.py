@@ -7,8 +7,8 @@ from models import (
     REMOVED,
     THERE,
     User,
-    page_of_messages,
     page_of_rooms,
+    page_with_authors,
     people_in,
     place_in,
 )
@@ -184,7 +184,7 @@ def opened(player: User, room_id: int) -> DarkchatConversation:
 
 def newest(room_id: int, last: int, limit: int) -> list[RoomMessage]:
     """At most so many messages up to the place *last*, the oldest first."""
-    rows = page_of_messages(conversation=room_id, first=last - limit + 1, last=last)
+    rows = page_with_authors(conversation=room_id, first=last - limit + 1, last=last)
     return [said_by(row, row) for row in rows]
 
 

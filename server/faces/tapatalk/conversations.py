@@ -12,7 +12,6 @@ from models import (
     User,
     attachments_of_page,
     conversations_of,
-    is_online,
     page_of_conversations,
     page_of_messages,
     people_in,
@@ -230,15 +229,27 @@ def get_conversation(
     rows = page_of_messages(**page)
     files = attachments_by_message(visit, attachments_of_page(**page))
     render = text.html if return_html else text.subset
-    people = people_by_conversation([conv_id])[conv_id]
+    people = people_in([conv_id])
     shown_people = participants(visit, conversation, people)
+    stranger = peer(conversation.peer or "")
+    reader, read_seq = user.id, conversation.participant.read_seq
     answer: Any = {
         **thread(user, conversation, text.plain(title_of(user, conversation, people))),
         "participant_count": len(shown_people),
         "participants": shown_people,
-        "list": [shown(user, conversation, row, render(whole(row)), files.get(row.id, [])) for row in rows],
+        # Unread is what others wrote after the read mark as it was before this call.
+        "list": [
+            shown(
+                row,
+                render(whole(row)),
+                shown_people.get(row.author_id, stranger),
+                row.seq > read_seq and row.author_id != reader,
+                files.get(row.id, []),
+            )
+            for row in rows
+        ],
     }
-    if rows and rows[-1].seq > conversation.participant.read_seq:
+    if rows and rows[-1].seq > read_seq:
         visit.afterwards(lambda: messages.read_up_to(user, conv_id, rows[-1].seq))
     return cast(Thread, answer)
 
@@ -363,14 +374,15 @@ def listed(user: User, visit: Visit, row: Any, people: list[Any]) -> Listed:
     may_edit = access.may_edit(user, row)
     title = text.plain(title_of(user, row, people))
     shown_people = participants(visit, row, people)
+    newest = row.last_sent_at or row.started_at
     item: Listed = {
         "conv_id": row.id,
         "reply_count": max(0, row.last_seq - 1),
         "participant_count": len(shown_people),
         "start_user_id": row.starter_id or NOBODY,
         "last_user_id": (row.last_author_id if row.last_seq else row.starter_id) or NOBODY,
-        "last_conv_time": row.last_sent_at or row.started_at,
-        "timestamp": row.last_sent_at or row.started_at,
+        "last_conv_time": newest,
+        "timestamp": newest,
         "start_conv_time": row.started_at,
         "conv_subject": title,
         "participants": shown_people,
@@ -411,18 +423,14 @@ def thread(user: User, conversation: Conversation, title: str) -> Any:
     }
 
 
-def shown(
-    user: User, conversation: Conversation, row: Any, content: str, attachments: list[Attached]
-) -> Shown:
-    """A message; unread is what others wrote after the user's read mark as it was before this call."""
-    unread = row.author_id != user.id and row.seq > conversation.participant.read_seq
+def shown(row: Any, content: str, author: Participant, unread: bool, attachments: list[Attached]) -> Shown:
     return {
         "msg_id": row.id,
         "msg_content": content,
         "msg_author_id": row.author_id or NOBODY,
         "is_unread": unread,
-        "is_online": is_online(row.seen_at),
-        "has_left": row.status == LEFT,
+        "is_online": author["is_online"],
+        "has_left": author["has_left"],
         "post_time": row.sent_at,
         "timestamp": row.sent_at,
         "new_post": unread,

@@ -2,7 +2,7 @@
 
 from typing import Any, NotRequired, TypedDict
 
-from models import User, is_online
+from models import User, was_just_here
 
 from ...errors import NotAuthenticated, Refusal
 from ...visits import Visit
@@ -115,7 +115,7 @@ def participant(visit: Visit, row: Any, left: bool) -> Participant:
         "username": row.username,
         "user_id": row.id,
         "user_type": user_type(row),
-        "is_online": is_online(row.seen_at),
+        "is_online": was_just_here(row.seen),
         "has_left": left,
         "icon_url": icon_url(visit, row.id, row.avatar),
     }
