@@ -1,0 +1,231 @@
+"""Every mark that the server is to hold, measured in one run; each is a ratio of neighbouring rounds."""
+
+import statistics
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+
+import calls
+import click
+import load
+import memory
+import served
+from driver import Compared, Connection, Make, Turn, compared
+from kept import Bench
+from served import Memory
+from stores import HEAVY, LIGHT, ROOMS, Filled
+from stores import WRITERS as WRITING
+
+LEAN = {"get_conversation (20)": 2.0, "get_conversations (20)": 2.0, "reply_conversation": 2.5}
+SIZE, CONVERSATIONS, ROOM, STAT, WRITERS = 1.2, 1.3, 3.0, 1.5, 0.8
+MEGABYTES, GROWTH = 200, 1.05
+MANY_WRITERS, WRITING_SECONDS = 8, 1.0
+WHO_HAS_READ_ALL = WRITING[0]
+HEAD = f"{'what':66} {'found':>8} {'mark':>9}"
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What was found, and what it may be *at_most*, or has to be at least."""
+
+    what: str
+    found: float
+    mark: float
+    detail: str
+    at_most: bool = True
+
+    @property
+    def is_held(self) -> bool:
+        return self.found <= self.mark if self.at_most else self.found >= self.mark
+
+    def __str__(self) -> str:
+        sign, held = "≤" if self.at_most else "≥", "held" if self.is_held else "NOT HELD"
+        return f"{self.what:66} {self.found:8.2f} {sign} {self.mark:7.2f}  {held:8}  {self.detail}"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is measured with; the first of *sizes* is that of the store where no other is spoken of."""
+
+    bench: Bench
+    kind: str
+    sizes: list[str]
+    rounds: int
+    requests: int
+
+    def compare(self, what: str, one: Turn, other: Turn, mark: float) -> Mark:
+        """By processor time; where a database server does some of the work, by the time it took."""
+        found = compared(one, other, self.rounds)
+        ratio = found.cpu if self.kind == "sqlite" else found.elapsed
+        return Mark(what, ratio, mark, detail(found))
+
+
+def detail(found: Compared) -> str:
+    one, other = found.one, found.other
+    return (
+        f"CPU {found.cpu:.2f}: {one.cpu:.3f}/{other.cpu:.3f} ms,"
+        f" elapsed {found.elapsed:.2f}: {one.p50:.2f}/{other.p50:.2f} ms"
+    )
+
+
+def lean(run: Run) -> Iterator[Mark]:
+    """Beside the leanest program."""
+    if run.kind != "sqlite":
+        return
+    with run.bench.store("sqlite", run.sizes[0]) as (address, filled), ExitStack() as stack:
+        sides = [stack.enter_context(side(address)) for side in (served.serving, served.lean)]
+        for name, make in beside_lean(sides, filled).items():
+            one, other = (Turn(side, make) for side in sides)
+            yield run.compare(f"{name}: times the leanest program", one, other, LEAN[name])
+
+
+def beside_lean(sides: list[served.Served], filled: Filled) -> dict[str, Make]:
+    """The calls that the leanest program knows; those that only read are answered the same by it."""
+    made = {name: make for name, make in calls.operations(filled).items() if name in LEAN}
+    for name in (name for name in made if name.startswith("get")):
+        if len({ask_once(side, made[name]()) for side in sides}) > 1:
+            raise click.ClickException(f"{name}: the two do not answer the same.")
+    return made
+
+
+def ask_once(server: served.Served, request: bytes) -> bytes:
+    with closing(Connection(server)) as connection:
+        _, body = connection.ask(request)
+        return body
+
+
+def sizes(run: Run) -> Iterator[Mark]:
+    """A large store against a small one, both served at once."""
+    names = [run.sizes[-1], run.sizes[0]]
+    with ExitStack() as stack:
+        filled = [stack.enter_context(run.bench.store(run.kind, size)) for size in names]
+        sides = [stack.enter_context(served.serving(address)) for address, _ in filled]
+        made = [calls.operations(each) for _, each in filled]
+        for name in made[0]:
+            one, other = (Turn(side, makes[name]) for side, makes in zip(sides, made, strict=True))
+            yield run.compare(f"{name}: {names[0]} messages against {names[1]}", one, other, SIZE)
+
+
+def within(run: Run, pairs: Callable[[Filled], Iterator[tuple[str, Make, Make, float]]]) -> Iterator[Mark]:
+    """One call against another in the same store."""
+    with (
+        run.bench.store(run.kind, run.sizes[0]) as (address, filled),
+        served.serving(address) as server,
+    ):
+        for what, one, other, mark in pairs(filled):
+            yield run.compare(what, Turn(server, one), Turn(server, other), mark)
+
+
+def conversations(run: Run) -> Iterator[Mark]:
+    """Somebody with many conversations against somebody with a few."""
+
+    def pairs(filled: Filled) -> Iterator[tuple[str, Make, Make, float]]:
+        made = calls.operations(filled)
+        for name in [name for name in made if name.startswith("many: ")]:
+            call = name.removeprefix("many: ")
+            what = f"{call}: {HEAVY} conversations against {LIGHT}"
+            yield what, made[name], made[f"ten: {call}"], CONVERSATIONS
+
+    return within(run, pairs)
+
+
+def rooms(run: Run) -> Iterator[Mark]:
+    """Sending to a large room against a small one."""
+
+    def pairs(filled: Filled) -> Iterator[tuple[str, Make, Make, float]]:
+        made = calls.operations(filled)
+        large, small = calls.room_call(ROOMS[-1]), calls.room_call(ROOMS[0])
+        yield f"sending: {large} against {small}", made[large], made[small], ROOM
+
+    return within(run, pairs)
+
+
+def inbox(run: Run) -> Iterator[Mark]:
+    """Asking for what is new, where nothing is, against asking for nothing at all."""
+
+    def pairs(filled: Filled) -> Iterator[tuple[str, Make, Make, float]]:
+        what = "get_inbox_stat: against an empty authenticated call"
+        yield what, calls.stat(WHO_HAS_READ_ALL), calls.empty(WHO_HAS_READ_ALL), STAT
+
+    return within(run, pairs)
+
+
+def writers(run: Run) -> Iterator[Mark]:
+    """The throughput of many writers against that of one."""
+    if run.kind != "sqlite":
+        return
+    for workers in ("1", "2"):
+        with (
+            run.bench.store("sqlite", run.sizes[0]) as (address, filled),
+            served.serving(address, "--workers", workers) as server,
+        ):
+            yield from writing(run, server, calls.writers(filled), f"each his own, --workers {workers}")
+            together = calls.writers_together(filled)
+            yield from writing(run, server, together, f"one conversation, --workers {workers}")
+
+
+def writing(run: Run, server: served.Served, makes: list[Make], how: str) -> Iterator[Mark]:
+    with load.opened(server, makes[:MANY_WRITERS]) as lines:
+        rounds = [
+            [load.drive(server, some, seconds=WRITING_SECONDS) for some in (lines, lines[:1])]
+            for _ in range(run.rounds)
+        ]
+    what = f"{MANY_WRITERS} writers, {how}"
+    ratio = statistics.median(many.figures.rate / one.figures.rate for many, one in rounds)
+    rates = [statistics.median(each.figures.rate for each in side) for side in zip(*rounds, strict=True)]
+    shown = "{:.0f}/{:.0f} calls/s".format(*rates)
+    yield Mark(f"{what}: throughput of one", ratio, WRITERS, shown, at_most=False)
+    errors = [error for pair in rounds for each in pair for error in each.errors]
+    yield Mark(f"{what}: errors", len(errors), 0, errors[0] if errors else "")
+
+
+def held_memory(run: Run) -> Iterator[Mark]:
+    """The memory of a server with two workers under a load of all kinds."""
+    with (
+        run.bench.store(run.kind, run.sizes[0]) as (address, filled),
+        served.serving(address, "--workers", "2") as server,
+    ):
+        found = []
+        for sample in memory.samples(server, filled, run.requests):
+            found.append(sample)
+            click.echo(
+                f"  after {sample.requests} calls {told(sample.memory)}; meanwhile {sample.most:.0f} MB"
+            )
+    most, own = max(each.most for each in found), [each.memory.whole - each.memory.store for each in found]
+    yield Mark("memory of --workers 2 under load, MB", most, MEGABYTES, told(found[-1].memory))
+    what = f"memory after {run.requests} calls, against a tenth of them"
+    yield Mark(what, own[-1] / own[0], GROWTH, f"{own[-1]:.1f}/{own[0]:.1f} MB without the store's pages")
+
+
+def told(held: Memory) -> str:
+    return f"{held.whole:.0f} MB, of which {held.store:.0f} are pages of the store"
+
+
+SUBJECTS: dict[str, Callable[[Run], Iterator[Mark]]] = {
+    "lean": lean,
+    "inbox": inbox,
+    "conversations": conversations,
+    "rooms": rooms,
+    "sizes": sizes,
+    "writers": writers,
+    "memory": held_memory,
+}
+
+
+@click.command()
+@click.pass_obj
+@click.option("--sizes", default="10k,1m", show_default=True, help="The small store and the large one.")
+@click.option("--rounds", default=5, show_default=True)
+@click.option("--requests", default=20_000, show_default=True, help="Calls under which memory is measured.")
+@click.option("--only", default=",".join(SUBJECTS), show_default=True, help="Subjects, with commas between.")
+def marks(bench: Bench, sizes: str, rounds: int, requests: int, only: str) -> None:
+    """Every mark that the server is to hold, and whether it does."""
+    for kind in bench.engines:
+        run = Run(bench, kind, sizes.split(","), rounds, requests)
+        click.echo(f"\n{kind}, {load.cores()}\n{HEAD}")
+        found = []
+        for subject in only.split(","):
+            for mark in SUBJECTS[subject](run):
+                click.echo(str(mark))
+                found.append(mark)
+        click.echo(f"{sum(mark.is_held for mark in found)} of {len(found)} are held")
