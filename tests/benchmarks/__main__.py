@@ -1,8 +1,8 @@
 """`python tests/benchmarks`: what calls cost, and whether the server holds what it is to hold.
 
-Figures of one run can be compared with each other, those of two runs cannot: machines are noisy. What is
-told of each call is the median of some rounds; where two are compared they take turns, and what is told is
-the median of the ratios of neighbours.
+Figures of one run can be compared with each other, those of two runs cannot: machines are noisy. Where two
+are compared they take turns in many short rounds, and what is told is the median of the ratios of neighbours,
+with the two between which half of them are.
 """
 
 import itertools
@@ -61,7 +61,7 @@ def main(context: click.Context, engine: str, keep: Path) -> None:
 @click.option("--sizes", default="10k,100k,1m", show_default=True, help="Sizes, with commas between.")
 @click.option("--only", default="", help="Calls whose names hold this text.")
 def table(bench: Bench, sizes: str, only: str) -> None:
-    """Every call in stores of several sizes: medians, and the CPU time against that in the first store."""
+    """Every call in stores of several sizes: what it takes, and its CPU time against the first store's."""
     first: dict[str, float] = {}
     for kind, size in itertools.product(bench.engines, sizes.split(",")):
         with bench.store(kind, size) as (address, filled), served.serving(address) as server:
@@ -77,7 +77,7 @@ def table(bench: Bench, sizes: str, only: str) -> None:
 @main.command()
 @click.pass_obj
 @click.option("--size", type=click.Choice(list(SIZES)), default="10k", show_default=True)
-@click.option("--rounds", default=7, show_default=True)
+@click.option("--rounds", default=driver.ROUNDS, show_default=True)
 def lean(bench: Bench, size: str, rounds: int) -> None:
     """The CPU time of some calls as a multiple of what the leanest program takes, in turns, on SQLite."""
     if "sqlite" not in bench.engines:
@@ -93,7 +93,7 @@ def lean(bench: Bench, size: str, rounds: int) -> None:
 @click.option("--this", default="", help="Options of serve for this checkout, such as '--workers 1'.")
 @click.option("--other", default="", help="Options of serve for the other.")
 @click.option("--size", type=click.Choice(list(SIZES)), default="10k", show_default=True)
-@click.option("--rounds", default=7, show_default=True)
+@click.option("--rounds", default=driver.ROUNDS, show_default=True)
 @click.option("--only", default="", help="Calls whose names hold this text.")
 def against(bench: Bench, checkout: Path, this: str, other: str, size: str, rounds: int, only: str) -> None:
     """This checkout in turns with another CHECKOUT that knows the same store, or with other options."""
@@ -110,7 +110,7 @@ def against(bench: Bench, checkout: Path, this: str, other: str, size: str, roun
 
 
 def in_turns(names: list[str], sides: list[served.Served], made: dict[str, driver.Make], rounds: int) -> None:
-    """The medians of both, and the median of the ratios of neighbours."""
+    """What both take, and the ratios."""
     for label, side in zip(names, sides, strict=True):
         click.echo(f"{label}: {side.idle():.4f} of a core when idle")
     click.echo(HEAD)
@@ -118,7 +118,7 @@ def in_turns(names: list[str], sides: list[served.Served], made: dict[str, drive
         found = driver.compared(*(driver.Turn(side, make) for side in sides), rounds)
         for label, figures in zip(names, (found.one, found.other), strict=True):
             click.echo(line(f"{name}, {label}", figures))
-        click.echo(f"{'':30} CPU {found.cpu:.2f}, elapsed {found.elapsed:.2f}")
+        click.echo(f"{'':30} CPU {found.cpu}, elapsed {found.elapsed}")
 
 
 main.add_command(marks.marks)

@@ -3,14 +3,16 @@
 import socket
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
 from served import Served
 
 END_OF_HEAD = b"\r\n\r\n"
-WARM, ROUNDS, ROUND_SECONDS, PATIENCE = 30, 5, 0.4, 60
+# How often a call is made before it counts; how many rounds there are, their seconds and their fewest calls.
+WARM, ROUNDS, ROUND_SECONDS, LEAST = 30, 20, 0.1, 6
+PATIENCE = 60
 Make = Callable[[], bytes]
 
 
@@ -70,16 +72,26 @@ class Figures:
     cpu: float
 
 
-def figures(took: list[float], seconds: float, cpu: float) -> Figures:
-    """Of calls that took so many seconds each, and all of them so long and so much processor time."""
-    took, number = sorted(took), len(took)
-    return Figures(
-        number / seconds, took[number // 2] * 1000, took[number * 99 // 100] * 1000, cpu / number * 1000
-    )
+@dataclass(frozen=True)
+class Round:
+    """Calls that took so many seconds each, and all of them so long and so much processor time."""
+
+    took: list[float]
+    seconds: float
+    cpu: float
+
+    @property
+    def figures(self) -> Figures:
+        took, number = sorted(self.took), len(self.took)
+        p50, p99 = took[number // 2], took[number * 99 // 100]
+        return Figures(number / self.seconds, p50 * 1000, p99 * 1000, self.cpu / number * 1000)
 
 
-def median(rounds: list[Figures]) -> Figures:
-    return Figures(*(statistics.median(each) for each in zip(*map(astuple, rounds), strict=True)))
+def all_of(rounds: Iterable[Round]) -> Figures:
+    """The figures of all calls of some rounds."""
+    rounds = list(rounds)
+    took = [one for each in rounds for one in each.took]
+    return Round(took, sum(each.seconds for each in rounds), sum(each.cpu for each in rounds)).figures
 
 
 @dataclass(frozen=True)
@@ -91,31 +103,53 @@ class Turn:
 
 
 @dataclass(frozen=True)
+class Ratio:
+    """The median of the ratios of neighbouring rounds; half of them are between *low* and *high*."""
+
+    low: float
+    median: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.median:.2f} ({self.low:.2f}–{self.high:.2f})"
+
+
+@dataclass(frozen=True)
 class Compared:
-    """Two that took turns: the medians of each, and of the ratios of neighbouring rounds."""
+    """Two that took turns: the figures of each, and the ratios of their processor time and of their time."""
 
     one: Figures
     other: Figures
-    cpu: float
-    elapsed: float
+    cpu: Ratio
+    elapsed: Ratio
+
+    def __str__(self) -> str:
+        one, other = self.one, self.other
+        cpu = f"CPU {self.cpu}: {one.cpu:.3f}/{other.cpu:.3f} ms"
+        return f"{cpu}, elapsed {self.elapsed}: {one.p50:.2f}/{other.p50:.2f} ms"
 
 
 def measured(turn: Turn, rounds: int = ROUNDS) -> Figures:
-    """The median over some rounds of one call after another."""
+    """One call after another."""
     with ready(turn) as connection:
-        return median([one_round(turn, connection) for _ in range(rounds)])
+        return all_of(one_round(turn, connection) for _ in range(rounds))
 
 
 def compared(one: Turn, other: Turn, rounds: int) -> Compared:
-    """A B A B …"""
+    """A B A B …, in rounds so short that what else goes on at the machine comes to both."""
     with ExitStack() as stack:
         pair = [(turn, stack.enter_context(ready(turn))) for turn in (one, other)]
         found = [[one_round(*each) for each in pair] for _ in range(rounds)]
+    figures = [[each.figures for each in pair] for pair in found]
     return Compared(
-        *(median(list(side)) for side in zip(*found, strict=True)),
-        statistics.median(first.cpu / second.cpu for first, second in found),
-        statistics.median(first.p50 / second.p50 for first, second in found),
+        *(all_of(side) for side in zip(*found, strict=True)),
+        ratio([first.cpu / second.cpu for first, second in figures]),
+        ratio([first.p50 / second.p50 for first, second in figures]),
     )
+
+
+def ratio(ratios: list[float]) -> Ratio:
+    return Ratio(*statistics.quantiles(ratios, n=4, method="inclusive"))
 
 
 @contextmanager
@@ -127,10 +161,10 @@ def ready(turn: Turn) -> Iterator[Connection]:
         yield connection
 
 
-def one_round(turn: Turn, connection: Connection) -> Figures:
+def one_round(turn: Turn, connection: Connection) -> Round:
     took: list[float] = []
     cpu, began = turn.served.cpu(), time.perf_counter()
-    while (now := time.perf_counter()) - began < ROUND_SECONDS or len(took) < WARM:
+    while (now := time.perf_counter()) - began < ROUND_SECONDS or len(took) < LEAST:
         connection.ask(turn.make())
         took.append(time.perf_counter() - now)
-    return figures(took, time.perf_counter() - began, turn.served.cpu() - cpu)
+    return Round(took, time.perf_counter() - began, turn.served.cpu() - cpu)

@@ -11,7 +11,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from driver import WARM, Connection, Figures, Make, Refused, figures
+from driver import PATIENCE, WARM, Connection, Make, Refused, Round
 from served import Served
 
 # What is asked are functions, which only a fork takes along.
@@ -30,9 +30,9 @@ class Line:
 
 @dataclass(frozen=True)
 class Driven:
-    """What came of it: figures of the calls, why some failed, and the part of a core that the driver used."""
+    """What came of it: the calls, why some failed, and the part of a core that the driver used."""
 
-    figures: Figures
+    round: Round
     errors: list[str]
     driver: float
 
@@ -85,7 +85,7 @@ def drive(
     if not took:
         raise Refused(errors[0])
     used = sum(driver for _, _, _, driver in told)
-    return Driven(figures(took, longest, served.cpu() - cpu), errors, used / longest)
+    return Driven(Round(took, longest, served.cpu() - cpu), errors, used / longest)
 
 
 def begun(stack: ExitStack, line: Line, *how: Any) -> Any:
@@ -102,7 +102,7 @@ def begun(stack: ExitStack, line: Line, *how: Any) -> Any:
 def work(told: Any, line: Line, start: Any, seconds: float, number: float) -> None:
     took: list[float] = []
     errors: list[str] = []
-    start.wait()
+    start.wait(PATIENCE)
     used, began = time.process_time(), time.perf_counter()
     while (now := time.perf_counter()) - began < seconds and len(took) + len(errors) < number:
         try:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import calls
 import click
+import driver
 import load
 import memory
 import served
-from driver import Compared, Connection, Make, Turn, compared
+from driver import ROUNDS, Connection, Make, Turn, compared
 from kept import Bench
 from served import Memory
 from stores import HEAVY, LIGHT, ROOMS, Filled
@@ -19,7 +20,7 @@ from stores import WRITERS as WRITING
 LEAN = {"get_conversation (20)": 2.0, "get_conversations (20)": 2.0, "reply_conversation": 2.5}
 SIZE, CONVERSATIONS, ROOM, STAT, WRITERS = 1.2, 1.3, 3.0, 1.5, 0.8
 MEGABYTES, GROWTH = 200, 1.05
-MANY_WRITERS, WRITING_SECONDS = 8, 1.0
+MANY_WRITERS, WRITING_SECONDS, WRITING_ROUNDS = 8, 1.0, 5
 WHO_HAS_READ_ALL = WRITING[0]
 HEAD = f"{'what':66} {'found':>8} {'mark':>9}"
 
@@ -57,15 +58,7 @@ class Run:
         """By processor time; where a database server does some of the work, by the time it took."""
         found = compared(one, other, self.rounds)
         ratio = found.cpu if self.kind == "sqlite" else found.elapsed
-        return Mark(what, ratio, mark, detail(found))
-
-
-def detail(found: Compared) -> str:
-    one, other = found.one, found.other
-    return (
-        f"CPU {found.cpu:.2f}: {one.cpu:.3f}/{other.cpu:.3f} ms,"
-        f" elapsed {found.elapsed:.2f}: {one.p50:.2f}/{other.p50:.2f} ms"
-    )
+        return Mark(what, ratio.median, mark, str(found))
 
 
 def lean(run: Run) -> Iterator[Mark]:
@@ -159,22 +152,22 @@ def writers(run: Run) -> Iterator[Mark]:
             run.bench.store("sqlite", run.sizes[0]) as (address, filled),
             served.serving(address, "--workers", workers) as server,
         ):
-            yield from writing(run, server, calls.writers(filled), f"each his own, --workers {workers}")
+            yield from writing(server, calls.writers(filled), f"each his own, --workers {workers}")
             together = calls.writers_together(filled)
-            yield from writing(run, server, together, f"one conversation, --workers {workers}")
+            yield from writing(server, together, f"one conversation, --workers {workers}")
 
 
-def writing(run: Run, server: served.Served, makes: list[Make], how: str) -> Iterator[Mark]:
+def writing(server: served.Served, makes: list[Make], how: str) -> Iterator[Mark]:
     with load.opened(server, makes[:MANY_WRITERS]) as lines:
         rounds = [
             [load.drive(server, some, seconds=WRITING_SECONDS) for some in (lines, lines[:1])]
-            for _ in range(run.rounds)
+            for _ in range(WRITING_ROUNDS)
         ]
+    rates = [[each.round.figures.rate for each in pair] for pair in rounds]
+    found = driver.ratio([many / one for many, one in rates])
+    shown = "{:.0f}/{:.0f} calls/s".format(*map(statistics.median, zip(*rates, strict=True)))
     what = f"{MANY_WRITERS} writers, {how}"
-    ratio = statistics.median(many.figures.rate / one.figures.rate for many, one in rounds)
-    rates = [statistics.median(each.figures.rate for each in side) for side in zip(*rounds, strict=True)]
-    shown = "{:.0f}/{:.0f} calls/s".format(*rates)
-    yield Mark(f"{what}: throughput of one", ratio, WRITERS, shown, at_most=False)
+    yield Mark(f"{what}: throughput of one", found.median, WRITERS, f"{found}: {shown}", at_most=False)
     errors = [error for pair in rounds for each in pair for error in each.errors]
     yield Mark(f"{what}: errors", len(errors), 0, errors[0] if errors else "")
 
@@ -215,7 +208,7 @@ SUBJECTS: dict[str, Callable[[Run], Iterator[Mark]]] = {
 @click.command()
 @click.pass_obj
 @click.option("--sizes", default="10k,1m", show_default=True, help="The small store and the large one.")
-@click.option("--rounds", default=5, show_default=True)
+@click.option("--rounds", default=ROUNDS, show_default=True)
 @click.option("--requests", default=20_000, show_default=True, help="Calls under which memory is measured.")
 @click.option("--only", default=",".join(SUBJECTS), show_default=True, help="Subjects, with commas between.")
 def marks(bench: Bench, sizes: str, rounds: int, requests: int, only: str) -> None:

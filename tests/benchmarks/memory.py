@@ -49,9 +49,11 @@ def watched(served: Served) -> Iterator[Any]:
     most = load.FORK.RawValue("d", 0)
     process = load.FORK.Process(target=watch, args=(served, most), daemon=True)
     process.start()
-    yield most
-    process.terminate()
-    process.join()
+    try:
+        yield most
+    finally:
+        process.terminate()
+        process.join()
 
 
 def watch(served: Served, most: Any) -> None:

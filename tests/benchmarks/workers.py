@@ -5,6 +5,8 @@ import shlex
 import statistics
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
 
 import calls
 import click
@@ -12,7 +14,7 @@ import driver
 import load
 import served
 from driver import Make
-from kept import Bench
+from kept import SIZES, Bench
 from stores import Filled
 
 KINDS: dict[str, Callable[[Filled], list[Make]]] = {
@@ -26,6 +28,14 @@ HEAD = (
 )
 
 
+@dataclass(frozen=True)
+class Side:
+    """A server under one of the settings."""
+
+    name: str
+    served: served.Served
+
+
 @click.command()
 @click.pass_obj
 @click.option(
@@ -36,51 +46,66 @@ HEAD = (
     show_default=True,
     help="Options of serve; once for each server.",
 )
+@click.option(
+    "--checkout",
+    "checkouts",
+    multiple=True,
+    type=click.Path(exists=True, path_type=Path),
+    default=[served.CHECKOUT],
+    help="Whose servers, with each of the settings; this one's, if none is named.",
+)
 @click.option("--connections", default="1,4,16", show_default=True, help="Numbers, with commas between.")
-@click.option("--size", default="10k", show_default=True)
+@click.option("--size", type=click.Choice(list(SIZES)), default="10k", show_default=True)
 @click.option("--seconds", default=1.0, show_default=True, help="How long a round is.")
 @click.option("--rounds", default=3, show_default=True)
 def workers(
-    bench: Bench, settings: tuple[str, ...], connections: str, size: str, seconds: float, rounds: int
+    bench: Bench,
+    settings: tuple[str, ...],
+    checkouts: tuple[Path, ...],
+    connections: str,
+    size: str,
+    seconds: float,
+    rounds: int,
 ) -> None:
     """Throughput and slowest answers of reads, writes and a mix under several settings, in turns.
 
     Connections are spread over the workers evenly; each is driven by a process of its own, and the part of a
     core that these take is told.
     """
+    numbers = [int(number) for number in connections.split(",")]
     for kind in bench.engines:
         click.echo(f"\n{kind}, {size} messages, {load.cores()}")
         with bench.store(kind, size) as (address, filled), ExitStack() as stack:
-            sides = [stack.enter_context(served.serving(address, *shlex.split(each))) for each in settings]
-            for setting, side in zip(settings, sides, strict=True):
-                click.echo(f"{setting}: {side.memory().whole:.0f} MB, {side.idle():.4f} of a core when idle")
+            sides = []
+            for checkout, setting in itertools.product(checkouts, settings):
+                server = served.serving(address, *shlex.split(setting), checkout=checkout)
+                name = f"{checkout.resolve().name} {setting}" if len(checkouts) > 1 else setting
+                sides.append(Side(name, stack.enter_context(server)))
+            for side in sides:
+                memory, idle = side.served.memory().whole, side.served.idle()
+                click.echo(f"{side.name}: {memory:.0f} MB, {idle:.4f} of a core when idle")
             click.echo(HEAD)
-            numbers = [int(number) for number in connections.split(",")]
             for (name, makes), number in itertools.product(KINDS.items(), numbers):
-                what = f"{name:8} {number:5}"
-                compare(what, settings, sides, makes(filled)[:number], seconds, rounds)
+                some = list(itertools.islice(itertools.cycle(makes(filled)), number))
+                compare(f"{name:8} {number:5}", sides, some, seconds, rounds)
 
 
-def compare(
-    what: str,
-    settings: tuple[str, ...],
-    sides: list[served.Served],
-    makes: list[Make],
-    seconds: float,
-    rounds: int,
-) -> None:
+def compare(what: str, sides: list[Side], makes: list[Make], seconds: float, rounds: int) -> None:
     """A B C A B C …"""
     with ExitStack() as stack:
-        lines = [stack.enter_context(load.opened(side, makes)) for side in sides]
+        lines = [stack.enter_context(load.opened(side.served, makes)) for side in sides]
         pairs = list(zip(sides, lines, strict=True))
-        found = [[load.drive(*each, seconds=seconds) for each in pairs] for _ in range(rounds)]
-    for place, setting in enumerate(settings):
+        found = [
+            [load.drive(side.served, own, seconds=seconds) for side, own in pairs] for _ in range(rounds)
+        ]
+    for place, side in enumerate(sides):
         own = [each[place] for each in found]
-        shown = driver.median([each.figures for each in own])
-        ratio = statistics.median(each[place].figures.rate / each[0].figures.rate for each in found)
+        shown = driver.all_of(each.round for each in own)
+        rates = [(each[place].round.figures.rate, each[0].round.figures.rate) for each in found]
+        ratio = statistics.median(one / first for one, first in rates)
         used = statistics.median(each.driver for each in own)
-        failed = sum(len(each.errors) for each in own)
+        errors = [error for each in own for error in each.errors]
         click.echo(
-            f"{what}  {setting:24} {shown.rate:8.0f} {ratio:8.2f} {shown.p50:8.2f} {shown.p99:8.2f}"
-            f" {shown.cpu:8.3f} {used:7.2f}{f'  {failed} errors' if failed else ''}"
+            f"{what}  {side.name:24} {shown.rate:8.0f} {ratio:8.2f} {shown.p50:8.2f} {shown.p99:8.2f}"
+            f" {shown.cpu:8.3f} {used:7.2f}{f'  {len(errors)} errors: {errors[0]}' if errors else ''}"
         )
