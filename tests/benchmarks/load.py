@@ -81,11 +81,12 @@ def drive(
         told = [end.recv() for end in ends]
     took = [one for calls, _, _, _ in told for one in calls]
     errors = [error for _, found, _, _ in told for error in found]
-    longest = max(lasted for _, _, lasted, _ in told)
     if not took:
         raise Refused(errors[0])
-    used = sum(driver for _, _, _, driver in told)
-    return Driven(Round(took, longest, served.cpu() - cpu), errors, used / longest)
+    # Each line has its own rate, so that one late answer at the end does not count for all.
+    rate = sum(len(calls) / lasted for calls, _, lasted, _ in told)
+    driver = sum(used / lasted for _, _, lasted, used in told)
+    return Driven(Round(took, len(took) / rate, served.cpu() - cpu), errors, driver)
 
 
 def begun(stack: ExitStack, line: Line, *how: Any) -> Any:
