@@ -27,6 +27,7 @@ import marks
 import served
 import workers
 from kept import FOLDER, SIZES, Bench
+from options import Several
 
 KINDS = {"sqlite": engines.Embedded, "postgresql": fleet.Durable}
 HEAD = f"{'call':30} {'calls/s':>8} {'p50 ms':>8} {'p99 ms':>8} {'CPU ms':>8}"
@@ -58,12 +59,18 @@ def main(context: click.Context, engine: str, keep: Path) -> None:
 
 @main.command()
 @click.pass_obj
-@click.option("--sizes", default="10k,100k,1m", show_default=True, help="Sizes, with commas between.")
+@click.option(
+    "--sizes",
+    type=Several(SIZES),
+    default=",".join(SIZES),
+    show_default=True,
+    help="Sizes, with commas between.",
+)
 @click.option("--only", default="", help="Calls whose names hold this text.")
-def table(bench: Bench, sizes: str, only: str) -> None:
+def table(bench: Bench, sizes: list[str], only: str) -> None:
     """Every call in stores of several sizes: what it takes, and its CPU time against the first store's."""
     first: dict[str, float] = {}
-    for kind, size in itertools.product(bench.engines, sizes.split(",")):
+    for kind, size in itertools.product(bench.engines, sizes):
         with bench.store(kind, size) as (address, filled), served.serving(address) as server:
             click.echo(f"\n{kind}, {size} messages; idle: {server.idle():.4f} of a core\n{HEAD}  of first")
             for name, make in calls.operations(filled).items():

@@ -4,9 +4,10 @@ import itertools
 import math
 import multiprocessing
 import os
+import signal
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -90,14 +91,29 @@ def drive(
 
 
 def begun(stack: ExitStack, line: Line, *how: Any) -> Any:
-    """The end of a pipe at which a process tells what came of its *line*; it is over when the stack is."""
+    """The end of a pipe at which a process tells what came of its *line*."""
     here, there = FORK.Pipe(duplex=False)
-    process = FORK.Process(target=work, args=(there, line, *how), daemon=True)
-    process.start()
-    stack.callback(process.join)
-    stack.callback(process.terminate)
+    stack.enter_context(beside(work, there, line, *how))
     there.close()
     return stack.enter_context(here)
+
+
+@contextmanager
+def beside(task: Callable[..., None], *values: Any) -> Iterator[None]:
+    """Have a process of its own do the *task*, at most for this time."""
+    process = FORK.Process(target=alone, args=(task, *values), daemon=True)
+    process.start()
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.join()
+
+
+def alone(task: Callable[..., None], *values: Any) -> None:
+    """Do a *task*, and leave it to the first process to hear of Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    task(*values)
 
 
 def work(told: Any, line: Line, start: Any, seconds: float, number: float) -> None:

@@ -12,7 +12,8 @@ import load
 import memory
 import served
 from driver import ROUNDS, Connection, Make, Turn, compared
-from kept import Bench
+from kept import SIZES, Bench
+from options import Several
 from served import Memory
 from stores import HEAVY, LIGHT, ROOMS, Filled
 from stores import WRITERS as WRITING
@@ -186,6 +187,7 @@ def held_memory(run: Run) -> Iterator[Mark]:
         run.bench.store(run.kind, run.sizes[0]) as (address, filled),
         served.serving(address, "--workers", "2") as server,
     ):
+        click.echo(f"  --workers 2, idle: {server.idle():.4f} of a core")
         found = []
         for sample in memory.samples(server, filled, run.requests):
             found.append(sample)
@@ -215,17 +217,29 @@ SUBJECTS: dict[str, Callable[[Run], Iterator[Mark]]] = {
 
 @click.command()
 @click.pass_obj
-@click.option("--sizes", default="10k,1m", show_default=True, help="The small store and the large one.")
+@click.option(
+    "--sizes",
+    type=Several(SIZES),
+    default="10k,1m",
+    show_default=True,
+    help="The small store and the large one, with a comma between.",
+)
 @click.option("--rounds", default=ROUNDS, show_default=True)
 @click.option("--requests", default=20_000, show_default=True, help="Calls under which memory is measured.")
-@click.option("--only", default=",".join(SUBJECTS), show_default=True, help="Subjects, with commas between.")
-def marks(bench: Bench, sizes: str, rounds: int, requests: int, only: str) -> None:
+@click.option(
+    "--only",
+    type=Several(SUBJECTS),
+    default=",".join(SUBJECTS),
+    show_default=True,
+    help="Subjects, with commas between.",
+)
+def marks(bench: Bench, sizes: list[str], rounds: int, requests: int, only: list[str]) -> None:
     """Every mark that the server is to hold, and whether it does."""
     for kind in bench.engines:
-        run = Run(bench, kind, sizes.split(","), rounds, requests)
+        run = Run(bench, kind, sizes, rounds, requests)
         click.echo(f"\n{kind}, {load.cores()}\n{HEAD}")
         found = []
-        for subject in only.split(","):
+        for subject in only:
             for mark in SUBJECTS[subject](run):
                 click.echo(str(mark))
                 found.append(mark)

@@ -47,13 +47,8 @@ def samples(served: Served, filled: Filled, requests: int) -> Iterator[Sample]:
 def watched(served: Served) -> Iterator[Any]:
     """The most memory that it held meanwhile, looked at many times a second."""
     most = load.FORK.RawValue("d", 0)
-    process = load.FORK.Process(target=watch, args=(served, most), daemon=True)
-    process.start()
-    try:
+    with load.beside(watch, served, most):
         yield most
-    finally:
-        process.terminate()
-        process.join()
 
 
 def watch(served: Served, most: Any) -> None:
@@ -84,10 +79,7 @@ def listeners(served: Served) -> Iterator[None]:
     with ExitStack() as stack:
         for user in WRITERS[:LISTENERS]:
             connection = stack.enter_context(closing(listening(served, user)))
-            process = load.FORK.Process(target=hear, args=(connection,), daemon=True)
-            process.start()
-            stack.callback(process.join)
-            stack.callback(process.terminate)
+            stack.enter_context(load.beside(hear, connection))
         yield
 
 
