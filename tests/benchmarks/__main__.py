@@ -47,9 +47,16 @@ def line(name: str, figures: driver.Figures, *ratios: str) -> str:
     show_default=True,
     help="Where stores on SQLite are kept for the next run.",
 )
+@click.option(
+    "--one-core/--all-cores",
+    default=True,
+    show_default=True,
+    help="Where the processes of servers may run while single calls are compared; all is noisier.",
+)
 @click.pass_context
-def main(context: click.Context, engine: str, keep: Path) -> None:
+def main(context: click.Context, engine: str, keep: Path, one_core: bool) -> None:
     """Measure what calls cost; figures of one run can be compared, those of two cannot."""
+    served.Served.one_core = one_core
     # So that whoever ends a run early ends its servers as well.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     context.obj = Bench({name: kind() for name, kind in KINDS.items() if engine in (name, "both")}, keep)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 
-from served import Served
+from served import Served, apart
 
 END_OF_HEAD = b"\r\n\r\n"
 # How often a call is made before it counts; how many rounds there are, their seconds and their fewest calls.
@@ -131,13 +131,13 @@ class Compared:
 
 def measured(turn: Turn, rounds: int = ROUNDS) -> Figures:
     """One call after another."""
-    with ready(turn) as connection:
+    with apart(turn.served), ready(turn) as connection:
         return all_of(one_round(turn, connection) for _ in range(rounds))
 
 
 def compared(one: Turn, other: Turn, rounds: int) -> Compared:
     """A B A B …, in rounds so short that what else goes on at the machine comes to both."""
-    with ExitStack() as stack:
+    with apart(one.served, other.served), ExitStack() as stack:
         pair = [(turn, stack.enter_context(ready(turn))) for turn in (one, other)]
         found = [[one_round(*each) for each in pair] for _ in range(rounds)]
     figures = [[each.figures for each in pair] for pair in found]

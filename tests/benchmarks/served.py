@@ -1,5 +1,6 @@
 """A server under measurement: the real one, in processes of its own, and what it uses."""
 
+import os
 import re
 import signal
 import socket
@@ -7,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,7 +30,9 @@ class Memory(NamedTuple):
 
 
 class Served:
-    """A running server and its processes."""
+    """A running server and its processes; where calls are compared they may be kept to *one_core*."""
+
+    one_core = True
 
     def __init__(self, command: list[str], folder: Path) -> None:
         self.process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True)
@@ -55,6 +58,14 @@ class Served:
     def cpu(self) -> float:
         """The seconds of processor time that its processes have used so far."""
         return sum(time.clock_gettime(clock_of(pid)) for pid in self.processes)
+
+    def keep_to(self, cores: set[int]) -> None:
+        """Let all its threads, and those that they begin, run on these cores alone."""
+        tasks = [int(task.name) for pid in self.processes for task in Path(f"/proc/{pid}/task").iterdir()]
+        for task in tasks:
+            # It may have ended meanwhile.
+            with suppress(ProcessLookupError):
+                os.sched_setaffinity(task, cores)
 
     def idle(self, seconds: float = 2) -> float:
         """The part of a core that it uses while nobody asks for anything."""
@@ -90,6 +101,28 @@ class Served:
             # Its workers end by themselves when they have lost it.
             self.process.kill()
             self.process.wait()
+
+
+@contextmanager
+def apart(*servers: Served) -> Iterator[None]:
+    """The servers on one core, and the driver on the others, where there are any.
+
+    What threads take to wake each other depends on where they happen to run, for seconds on end; so much
+    that a server can differ from itself by a third. It costs a server of several threads more than the
+    leanest program, so that figures of all cores are those of life.
+    """
+    cores = os.sched_getaffinity(0)
+    first = {min(cores)}
+    try:
+        if Served.one_core and cores > first:
+            for server in servers:
+                server.keep_to(first)
+            os.sched_setaffinity(0, cores - first)
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
+        for server in servers:
+            server.keep_to(cores)
 
 
 def clock_of(pid: int) -> int:
