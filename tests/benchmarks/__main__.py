@@ -127,7 +127,7 @@ def in_turns(names: list[str], sides: list[served.Served], made: dict[str, drive
     """What both take, and the ratios."""
     for label, side in zip(names, sides, strict=True):
         click.echo(f"{label}: {side.idle():.4f} of a core when idle")
-    click.echo(HEAD)
+    click.echo(f"on {'one core' if served.Served.one_core else 'all cores'}\n{HEAD}")
     for name, make in made.items():
         found = driver.compared(*(driver.Turn(side, make) for side in sides), rounds)
         for label, figures in zip(names, (found.one, found.other), strict=True):

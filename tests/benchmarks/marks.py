@@ -1,5 +1,6 @@
 """Every mark that the server is to hold, measured in one run; each is a ratio of neighbouring rounds."""
 
+import itertools
 import statistics
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
@@ -71,14 +72,16 @@ class Run:
 
 
 def lean(run: Run) -> Iterator[Mark]:
-    """Beside the leanest program."""
+    """Beside the leanest program, on all cores as in life, and on one, where what is noise there is gone."""
     if run.kind != "sqlite":
         return
     with run.bench.store("sqlite", run.sizes[0]) as (address, filled), ExitStack() as stack:
         sides = [stack.enter_context(side(address)) for side in (served.serving, served.lean)]
-        for name, make in beside_lean(sides, filled).items():
-            one, other = (Turn(side, make) for side in sides)
-            yield run.compare(f"{name}: times the leanest program", one, other, LEAN[name])
+        made = beside_lean(sides, filled)
+        for one_core, name in itertools.product((False, True), made):
+            one, other = (Turn(side, made[name]) for side in sides)
+            with served.cores(one_core) as where:
+                yield run.compare(f"{name}: times the leanest program, {where}", one, other, LEAN[name])
 
 
 def beside_lean(sides: list[served.Served], filled: Filled) -> dict[str, Make]:

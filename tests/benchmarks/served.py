@@ -125,6 +125,16 @@ def apart(*servers: Served) -> Iterator[None]:
             server.keep_to(cores)
 
 
+@contextmanager
+def cores(one: bool) -> Iterator[str]:
+    """Compare on one core or on all for this time, whatever was asked for; how to say so."""
+    before, Served.one_core = Served.one_core, one
+    try:
+        yield "one core" if one else "all cores"
+    finally:
+        Served.one_core = before
+
+
 def clock_of(pid: int) -> int:
     """The clock of a process's processor time, as clock_getcpuclockid(3) makes it."""
     return (~pid << 3) | 2
