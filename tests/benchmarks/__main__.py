@@ -1,17 +1,16 @@
-"""`python tests/benchmarks`: what calls cost, in stores of several sizes, beside the leanest program.
+"""`python tests/benchmarks`: what calls cost, and whether the server holds what it is to hold.
 
-Figures of one run can be compared with each other, those of two runs cannot: machines are noisy. What is
-told of each call is the median of some rounds.
+Figures of one run can be compared with each other, those of two runs cannot: machines are noisy. Where two
+are compared they take turns in many short rounds, and what is told is the median of the ratios of neighbours,
+with the two between which half of them are.
 """
 
 import itertools
-import statistics
+import shlex
+import signal
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -24,28 +23,14 @@ import calls
 import driver
 import engines
 import fleet
+import marks
 import served
-import stores
-
-from models import close_store, open_store
+import workers
+from kept import FOLDER, SIZES, Bench
+from options import Several
 
 KINDS = {"sqlite": engines.Embedded, "postgresql": fleet.Durable}
-SIZES = {"10k": 10_000, "100k": 100_000, "1m": 1_000_000}
-LEAN = ("get_conversation (20)", "get_conversations (20)", "reply_conversation")
 HEAD = f"{'call':30} {'calls/s':>8} {'p50 ms':>8} {'p99 ms':>8} {'CPU ms':>8}"
-
-
-@contextmanager
-def store(engine: Any, size: str) -> Iterator[tuple[str, stores.Filled]]:
-    """A store of this size, made for now: its address, and what there is to call."""
-    with tempfile.TemporaryDirectory(prefix="switchboard-benchmarks-") as folder:
-        address = engine.empty(Path(folder), "bench")
-        click.echo(f"making a store with {size} messages …", err=True)
-        open_store(address)
-        filled = stores.fill(SIZES[size])
-        close_store()
-        yield address, filled
-        engine.drop(address)
 
 
 def line(name: str, figures: driver.Figures, *ratios: str) -> str:
@@ -55,84 +40,103 @@ def line(name: str, figures: driver.Figures, *ratios: str) -> str:
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--engine", type=click.Choice([*KINDS, "both"]), default="sqlite", show_default=True)
+@click.option(
+    "--keep",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=FOLDER,
+    show_default=True,
+    help="Where stores on SQLite are kept for the next run.",
+)
+@click.option(
+    "--one-core/--all-cores",
+    default=True,
+    show_default=True,
+    help="Where the processes of servers may run while single calls are compared; all is noisier.",
+)
 @click.pass_context
-def main(context: click.Context, engine: str) -> None:
+def main(context: click.Context, engine: str, keep: Path, one_core: bool) -> None:
     """Measure what calls cost; figures of one run can be compared, those of two cannot."""
-    context.obj = {name: kind() for name, kind in KINDS.items() if engine in (name, "both")}
-    for each in context.obj.values():
+    served.Served.one_core = one_core
+    # So that whoever ends a run early ends its servers as well.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    context.obj = Bench({name: kind() for name, kind in KINDS.items() if engine in (name, "both")}, keep)
+    for each in context.obj.engines.values():
         context.call_on_close(each.stop)
 
 
 @main.command()
 @click.pass_obj
-@click.option("--sizes", default="10k,100k,1m", show_default=True, help="Sizes, with commas between.")
+@click.option(
+    "--sizes",
+    type=Several(SIZES),
+    default=",".join(SIZES),
+    show_default=True,
+    help="Sizes, with commas between.",
+)
 @click.option("--only", default="", help="Calls whose names hold this text.")
-def table(kinds: dict[str, Any], sizes: str, only: str) -> None:
-    """Every call in stores of several sizes: medians, and the CPU time against that in the first store."""
+def table(bench: Bench, sizes: list[str], only: str) -> None:
+    """Every call in stores of several sizes: what it takes, and its CPU time against the first store's."""
     first: dict[str, float] = {}
-    for (kind, engine), size in itertools.product(kinds.items(), sizes.split(",")):
-        with store(engine, size) as (address, filled), served.serving(address) as server:
-            click.echo(f"\n{kind}, {size} messages\n{HEAD}  of first")
+    for kind, size in itertools.product(bench.engines, sizes):
+        with bench.store(kind, size) as (address, filled), served.serving(address) as server:
+            click.echo(f"\n{kind}, {size} messages; idle: {server.idle():.4f} of a core\n{HEAD}  of first")
             for name, make in calls.operations(filled).items():
                 if only in name:
-                    figures = driver.measured(server, make)
+                    figures = driver.measured(driver.Turn(server, make))
                     ratio = figures.cpu / first.setdefault(name, figures.cpu)
                     click.echo(line(name, figures, f"{ratio:8.2f}"))
-            click.echo(f"memory: {server.memory():.0f} MB")
-
-
-@main.command()
-@click.option("--size", type=click.Choice(list(SIZES)), default="10k", show_default=True)
-@click.option("--rounds", default=7, show_default=True)
-def lean(size: str, rounds: int) -> None:
-    """The CPU time of some calls as a multiple of what the leanest program takes, in turns, on SQLite."""
-    with store(engines.Embedded(), size) as (address, filled), ExitStack() as stack:
-        sides = [stack.enter_context(side(address)) for side in (served.serving, served.lean)]
-        made = calls.operations(filled)
-        for name in LEAN[:2]:
-            answers = {ask_once(side, made[name]()) for side in sides}
-            if len(answers) > 1:
-                raise click.ClickException(f"{name}: the two do not answer the same.")
-        in_turns(["server", "lean"], sides, {name: made[name] for name in LEAN}, rounds)
+            click.echo(f"memory: {server.memory().whole:.0f} MB")
 
 
 @main.command()
 @click.pass_obj
-@click.argument("checkout", type=click.Path(exists=True, path_type=Path))
 @click.option("--size", type=click.Choice(list(SIZES)), default="10k", show_default=True)
-@click.option("--rounds", default=7, show_default=True)
+@click.option("--rounds", default=driver.ROUNDS, show_default=True)
+def lean(bench: Bench, size: str, rounds: int) -> None:
+    """The CPU time of some calls as a multiple of what the leanest program takes, in turns, on SQLite."""
+    if "sqlite" not in bench.engines:
+        raise click.UsageError("The leanest program knows SQLite alone.")
+    with bench.store("sqlite", size) as (address, filled), ExitStack() as stack:
+        sides = [stack.enter_context(side(address)) for side in (served.serving, served.lean)]
+        in_turns(["server", "lean"], sides, marks.beside_lean(sides, filled), rounds)
+
+
+@main.command()
+@click.pass_obj
+@click.argument("checkout", type=click.Path(exists=True, path_type=Path), default=served.CHECKOUT)
+@click.option("--this", default="", help="Options of serve for this checkout, such as '--workers 1'.")
+@click.option("--other", default="", help="Options of serve for the other.")
+@click.option("--size", type=click.Choice(list(SIZES)), default="10k", show_default=True)
+@click.option("--rounds", default=driver.ROUNDS, show_default=True)
 @click.option("--only", default="", help="Calls whose names hold this text.")
-def against(kinds: dict[str, Any], checkout: Path, size: str, rounds: int, only: str) -> None:
-    """This checkout in turns with another CHECKOUT that knows the same store."""
-    for kind, engine in kinds.items():
+def against(bench: Bench, checkout: Path, this: str, other: str, size: str, rounds: int, only: str) -> None:
+    """This checkout in turns with another CHECKOUT that knows the same store, or with other options."""
+    for kind in bench.engines:
         click.echo(f"\n{kind}, {size} messages")
-        with store(engine, size) as (address, filled), ExitStack() as stack:
-            places = [served.CHECKOUT, checkout]
-            sides = [stack.enter_context(served.serving(address, checkout=place)) for place in places]
+        with bench.store(kind, size) as (address, filled), ExitStack() as stack:
+            places = ((served.CHECKOUT, this), (checkout, other))
+            sides = [
+                stack.enter_context(served.serving(address, *shlex.split(options), checkout=place))
+                for place, options in places
+            ]
             made = {name: make for name, make in calls.operations(filled).items() if only in name}
-            in_turns(["this", "other"], sides, made, rounds)
+            in_turns([f"this {this}", f"other {other}"], sides, made, rounds)
 
 
-def ask_once(server: served.Served, request: bytes) -> bytes:
-    with closing(driver.Connection(server)) as connection:
-        return connection.ask(request)
-
-
-def in_turns(names: list[str], sides: list[served.Served], made: dict[str, Any], rounds: int) -> None:
-    """A B A B …: the medians of both, and the median of the ratios of neighbours."""
-    click.echo(HEAD)
+def in_turns(names: list[str], sides: list[served.Served], made: dict[str, driver.Make], rounds: int) -> None:
+    """What both take, and the ratios."""
+    for label, side in zip(names, sides, strict=True):
+        click.echo(f"{label}: {side.idle():.4f} of a core when idle")
+    click.echo(f"on {'one core' if served.Served.one_core else 'all cores'}\n{HEAD}")
     for name, make in made.items():
-        with ExitStack() as stack:
-            lines = [stack.enter_context(closing(driver.Connection(side))) for side in sides]
-            for connection, _ in itertools.product(lines, range(driver.WARM)):
-                connection.ask(make())
-            pairs = [list(zip(sides, lines, strict=True)) for _ in range(rounds)]
-            found = [[driver.one_round(*one, make) for one in pair] for pair in pairs]
-        for place, label in enumerate(names):
-            click.echo(line(f"{name}, {label}", driver.median([each[place] for each in found])))
-        ratio = statistics.median(one.cpu / other.cpu for one, other in found)
-        click.echo(f"{'':30} CPU {ratio:.2f}")
+        found = driver.compared(*(driver.Turn(side, make) for side in sides), rounds)
+        for label, figures in zip(names, (found.one, found.other), strict=True):
+            click.echo(line(f"{name}, {label}", figures))
+        click.echo(f"{'':30} CPU {found.cpu}, elapsed {found.elapsed}")
 
+
+main.add_command(marks.marks)
+main.add_command(workers.workers)
 
 if __name__ == "__main__":
     main()

@@ -21,9 +21,15 @@ from models import (
 from server.passwords import Passwords
 
 PEOPLE = 2000
-# Who calls: one with few conversations, one with many, one in the rooms, and somebody for all to write to.
-FEW, MANY, HOST, OTHER = 1, 2, 3, 4
+# Who calls: with twenty conversations, with ten thousand, in rooms, with ten; and to whom the first and the
+# fourth talk, to whom the second does, who logs in, to whom new conversations come.
+FEW, MANY, HOST, OTHER, TEN, FRIEND, NEWCOMER, READER = range(1, 9)
+WRITERS = range(21, 37)
+# Everybody else: those in the rooms, and between whom the rest is said.
+CROWD = range(51, PEOPLE + 1)
 TALKS, SAID = 20, 40
+# So many conversations has he who has few and he who has many, every tenth of them with something unread.
+LIGHT, HEAVY, UNREAD_EACH = 10, 10_000, 10
 ROOMS = (2, 10, 100, 1000)
 IN_ROOM = 20
 PASSWORD = "a long password"
@@ -46,8 +52,11 @@ class Filled:
     """What there is to call: ids of conversations."""
 
     talk: int
+    light_talk: int
     heavy_talk: int
     chat: int
+    own: list[int]
+    shared: int
     rooms: dict[int, int]
 
 
@@ -130,7 +139,10 @@ def stored(field: Any, row: dict[str, Any]) -> Any:
 
 
 def fill(messages: int) -> Filled:
-    """Fill the open store, which is empty, with so many messages."""
+    """Fill the open store, which is empty, with at least so many messages.
+
+    What the callers have is the same in every store, and takes some twelve thousand.
+    """
     filler = Filler()
     with database.atomic():
         add_people(filler)
@@ -138,15 +150,23 @@ def fill(messages: int) -> Filled:
         chat = filler.talk([FEW, OTHER], SAID, app="chat", subject="", pair=f"chat {FEW} and {OTHER}")
         for _ in range(TALKS - 1):
             talk = filler.talk([OTHER, FEW], SAID, read=SAID - 2)
-        for _ in range(min(10_000, messages // 10)):
-            heavy = filler.talk([OTHER, MANY], 1)
-        heavy = filler.talk([OTHER, MANY], SAID, read=SAID - 2)
+        light = add_talks(filler, TEN, OTHER, LIGHT)
+        heavy = add_talks(filler, MANY, FRIEND, HEAVY)
+        own = [filler.talk([user, OTHER], SAID) for user in WRITERS]
+        shared = filler.talk(list(WRITERS), SAID)
         while filler.said < messages:
-            filler.talk(filler.random.sample(range(OTHER + 1, PEOPLE + 1), 2), 20)
+            filler.talk(filler.random.sample(CROWD, 2), 20)
         filler.finish()
     if not database.obj.is_embedded:
         database.execute_sql("ANALYZE")
-    return Filled(talk, heavy, chat, rooms)
+    return Filled(talk, light, heavy, chat, own, shared, rooms)
+
+
+def add_talks(filler: Filler, user: int, other: int, number: int) -> int:
+    """So many conversations of a *user*; the newest, in which more was said."""
+    for place in range(1, number):
+        filler.talk([other, user], 1, read=0 if place % UNREAD_EACH == 0 else 1)
+    return filler.talk([other, user], SAID, read=SAID - 2)
 
 
 def add_people(filler: Filler) -> None:
@@ -169,5 +189,5 @@ def add_people(filler: Filler) -> None:
 
 
 def add_room(filler: Filler, size: int) -> int:
-    people = [HOST, *range(OTHER, OTHER + size - 1)]
+    people = [HOST, *CROWD[: size - 1]]
     return filler.talk(people, IN_ROOM, app="darkchat", join_code=f"ROOM{size}")
