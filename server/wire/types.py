@@ -127,6 +127,7 @@ def dump_int(value: int) -> int:
     return int(value)
 
 
+@lru_cache(writer.RECENT)
 def dump_iso(moment: datetime.datetime) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
@@ -279,8 +280,9 @@ class Struct(Codec):
             raise BadParams(f"{key}: {error}") from None
 
     def dump_members(self, values: Any) -> dict[str, Any]:
-        assert self.required <= values.keys() <= self.members.keys(), sorted(values)
-        return {key: dump(values[key]) for key, dump in self.dumps if key in values}
+        dumped = {key: dump(values[key]) for key, dump in self.dumps if key in values}
+        assert self.required <= dumped.keys() and len(dumped) == len(values), sorted(values)
+        return dumped
 
     def form(self) -> str:
         """All members in one form, which is not written where one is missing or not declared."""
