@@ -6,15 +6,16 @@ Parameters before the slash are given by the server and say who may call; those 
 import inspect
 import re
 import typing
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 from ..errors import BadParams, Refusal
 from .types import Codec, Looked, codec_for
 from .writer import Written
 
+V = TypeVar("V")
 PARAM = re.compile(r"^:param (\w+): (.+(?:\n {4}.+)*)$", re.MULTILINE)
 NOT_GIVEN: tuple[Any, ...] = ("", b"", [], None)
 MOST_REST = 10
@@ -125,17 +126,17 @@ class Method:
 
     def call(self, giver: Giver, values: Sequence[Any]) -> Any:
         """The answer, ready for the wire, to a call with these *values* in the declared order."""
-        return self.run(giver, lambda: self.bind(values))
+        return self.run(giver, self.bind, values)
 
-    def call_by_name(self, giver: Giver, values: dict[str, Any]) -> Any:
+    def call_by_name(self, giver: Giver, values: Mapping[str, Any]) -> Any:
         """The same with values by the names of the parameters; other names are passed over."""
-        return self.run(giver, lambda: self.bind_names(values))
+        return self.run(giver, self.bind_names, values)
 
-    def run(self, giver: Giver, bind: Callable[[], dict[str, Any]]) -> Any:
+    def run(self, giver: Giver, bind: Callable[[V], dict[str, Any]], values: V) -> Any:
         if self.actor is not None:
             giver.give(self.actor)
         given = [giver.give(kind) for kind in self.given]
-        arguments = bind()
+        arguments = bind(values)
         return giver.transact(lambda: self.answer(given, arguments), self.transaction)
 
     def answer(self, given: list[Any], arguments: dict[str, Any]) -> Any:
@@ -149,18 +150,13 @@ class Method:
     def bind(self, values: Sequence[Any]) -> dict[str, Any]:
         if not self.least <= len(values) <= self.most:
             raise BadParams(self.wrong_number(len(values)))
-        return self.bind_names({p.name: value for p, value in zip(self.params, values, strict=False)})
+        return loaded(zip(self.params, values, strict=False))
 
-    def bind_names(self, values: dict[str, Any]) -> dict[str, Any]:
-        """Arguments for the function; an optional one that is empty counts as not given."""
+    def bind_names(self, values: Mapping[str, Any]) -> dict[str, Any]:
         for param in self.params:
             if param.required and param.name not in values:
                 raise BadParams(f"{param.name}: missing", param=param.name)
-        return {
-            p.key: p.load(values[p.name])
-            for p in self.params
-            if p.name in values and (p.required or not is_skipped(values[p.name]))
-        }
+        return loaded((param, values[param.name]) for param in self.params if param.name in values)
 
     def keys_of(self, names: Collection[str]) -> list[str]:
         """What the function calls the parameters that have these *names* on the wire."""
@@ -192,5 +188,8 @@ def declared(parameter: inspect.Parameter, doc: str, wire: Instead) -> Param:
     return Param(parameter.name, wire.name, codec_for(wire.hint), required, words, default)
 
 
-def is_skipped(value: Any) -> bool:
-    return any(type(value) is type(empty) and value == empty for empty in NOT_GIVEN)
+def loaded(pairs: Iterable[tuple[Param, Any]]) -> dict[str, Any]:
+    """Arguments for the function; an optional one that is empty counts as not given."""
+    return {
+        param.key: param.load(value) for param, value in pairs if param.required or value not in NOT_GIVEN
+    }

@@ -24,9 +24,10 @@ class NotACall(ValueError):
 
 def integer(text: str) -> int:
     text = text.strip()
-    if not INTEGER.fullmatch(text) or not -(2**63) <= int(text) < 2**63:
+    number = int(text) if INTEGER.fullmatch(text) else 2**63
+    if not -(2**63) <= number < 2**63:
         raise NotACall("a number is not an integer of at most 64 bits")
-    return int(text)
+    return number
 
 
 def boolean(text: str) -> bool:

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NotRequired, TypedDict
 from urllib.parse import urlencode
 
@@ -12,6 +13,7 @@ from ..errors import BadInput, BadParams, NotAuthenticated, NotFound, Refusal, T
 from .declare import Giver, Method, Param
 from .types import Page, Paged
 
+JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 PLACE = re.compile(r"\{(\w+)\}")
 READS = ("GET", "DELETE")
 HALF = re.compile("[\ud800-\udfff]")
@@ -53,11 +55,9 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
     media_type: str = "application/json"
 
-    @property
+    @cached_property
     def body(self) -> bytes:
-        if self.value is None:
-            return b""
-        return json.dumps(self.value, ensure_ascii=False, separators=(",", ":")).encode()
+        return b"" if self.value is None else JSON.encode(self.value).encode()
 
 
 class Route:

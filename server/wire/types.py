@@ -9,6 +9,7 @@ import re
 import types
 import typing
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Annotated, Any, Generic, NamedTuple, TypeVar
 
@@ -18,7 +19,7 @@ from . import writer
 T = TypeVar("T")
 INTEGER = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
 FLAGS = {0: False, 1: True, "0": False, "1": True, "false": False, "true": True}
-LARGEST_INT, LARGEST_ID = 2**31 - 1, 2**63 - 1
+SMALLEST_INT, LARGEST_INT, LARGEST_ID = -(2**31), 2**31 - 1, 2**63 - 1
 
 
 class Codec:
@@ -121,25 +122,42 @@ def load_flag(value: Any) -> bool:
 
 def dump_int(value: int) -> int:
     """The number, which has to fit the 32 bits of an XML-RPC int while the call can still be undone."""
-    if not -LARGEST_INT - 1 <= value <= LARGEST_INT:
+    if not SMALLEST_INT <= value <= LARGEST_INT:
         raise OverflowError(f"{value} does not fit an XML-RPC int")
     return int(value)
 
 
-def write_int(value: int) -> str:
-    return f"<int>{dump_int(value)}</int>"
-
-
+@lru_cache(writer.RECENT)
 def dump_iso(moment: datetime.datetime) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
+@lru_cache(writer.RECENT)
 def dump_epoch(moment: datetime.datetime) -> str:
     return str(int(moment.timestamp()))
 
 
 def dump_seconds(moment: datetime.datetime) -> int:
     return dump_int(int(moment.timestamp()))
+
+
+class Scalar(Codec):
+    """A type whose values are written by a *form*, so that a struct can be written as one f-string."""
+
+    def __init__(
+        self,
+        name: str,
+        load: Callable[[Any], Any],
+        dump: Callable[[Any], Any],
+        form: str,
+        schema: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
+        super().__init__(name, load, dump, schema, writer.compiled(form % "value", DUMPS))
+        self.form = form
+
+
+# What forms call.
+DUMPS = {each.__name__: each for each in (dump_int, dump_epoch, dump_seconds)}
 
 
 class Page(NamedTuple, Generic[T]):
@@ -164,17 +182,17 @@ def load_file(value: Any) -> File:
     return value
 
 
-STRING = Codec("string", load_string, str, {"type": "string"}, lambda value: writer.string(str(value)))
-BASE64 = Codec("base64", load_text, str.encode, write=writer.text)
-INT = Codec("int", load_int, dump_int, {"type": "integer"}, write_int)
+STRING = Scalar("string", load_string, str, writer.STRING % "str(%s)", {"type": "string"})
+BASE64 = Scalar("base64", load_text, str.encode, writer.BASE64 % "%s.encode()")
+INT = Scalar("int", load_int, dump_int, writer.INT % "dump_int(%s)", {"type": "integer"})
 NATURAL = Codec("int", load_natural, dump_int, {"type": "integer", "minimum": 0, "maximum": LARGEST_INT})
-BOOLEAN = Codec("boolean", load_flag, bool, {"type": "boolean"}, writer.boolean)
-MOMENT = Codec("dateTime.iso8601", lambda value: value, write=writer.moment)
-SECONDS = Codec("int", load_int, dump_seconds)
-EPOCH = Codec("string", load_int, dump_epoch, write=lambda moment: f"<string>{dump_epoch(moment)}</string>")
+BOOLEAN = Scalar("boolean", load_flag, bool, writer.BOOLEAN, {"type": "boolean"})
+MOMENT = Scalar("dateTime.iso8601", lambda value: value, lambda value: value, writer.MOMENT)
+SECONDS = Scalar("int", load_int, dump_seconds, writer.INT % "dump_seconds(%s)")
+EPOCH = Scalar("string", load_int, dump_epoch, "<string>{dump_epoch(%s)}</string>")
 ISO = Codec("string", lambda value: value, dump_iso, {"type": "string", "format": "date-time"})
-ID_SCHEMA = {"type": "string", "pattern": "^[0-9]{1,18}$"}
-ID = Codec("string", load_id, str, ID_SCHEMA, lambda number: f"<string>{number:d}</string>")
+# The sign refuses what is no number, as a format would at a higher price.
+ID = Scalar("string", load_id, str, "<string>{+%s}</string>", {"type": "string", "pattern": "^[0-9]{1,18}$"})
 KEY = Codec("int", load_key, dump_int, {"type": "integer", "minimum": -LARGEST_ID, "maximum": LARGEST_ID})
 IDS = Codec("string", load_ids)
 NOTHING = Codec("nil", lambda value: value)
@@ -221,21 +239,19 @@ class Array(Codec):
         return [dump(value) for value in values]
 
     def write_items(self, values: Any) -> str:
-        return writer.array(map(self.item.write, values))
+        return writer.array(map(self.item.write, values)) if values else writer.EMPTY
 
 
 class Struct(Codec):
     """A TypedDict: its members are written in the order in which they are declared."""
 
     def __init__(self, declared: Any) -> None:
-        super().__init__("struct", self.load_members, self.dump_members, write=self.write_members)
+        super().__init__("struct", self.load_members, self.dump_members)
         hints = typing.get_type_hints(declared, include_extras=True)
         self.members = {key: codec_for(hint) for key, hint in hints.items()}
         self.required = declared.__required_keys__
         self.dumps = [(key, codec.dump) for key, codec in self.members.items()]
-        self.writes = [(key, codec.write) for key, codec in self.members.items()]
-        # A template for each set of members that comes, of which there are few.
-        self.templates: dict[tuple[str, ...], tuple[str, Any]] = {}
+        self.write = writer.compiled(self.form(), {"self": self, **DUMPS})
         self.title = declared.__name__
         self.schema = {
             "type": "object",
@@ -264,19 +280,29 @@ class Struct(Codec):
             raise BadParams(f"{key}: {error}") from None
 
     def dump_members(self, values: Any) -> dict[str, Any]:
-        assert self.required <= values.keys() <= self.members.keys(), sorted(values)
-        return {key: dump(values[key]) for key, dump in self.dumps if key in values}
+        dumped = {key: dump(values[key]) for key, dump in self.dumps if key in values}
+        assert self.required <= dumped.keys() and len(dumped) == len(values), sorted(values)
+        return dumped
 
-    def write_members(self, values: Any) -> str:
-        given = tuple(values)
-        template, writes = self.templates.get(given) or self.template_of(given)
-        return template % tuple([write(values[key]) for key, write in writes])
+    def form(self) -> str:
+        """All members in one form, which is not written where one is missing or not declared."""
+        optional = [f"({key!r} in value)" for key in self.members if key not in self.required]
+        number = " + ".join([str(len(self.required)), *optional])
+        check = f"{{'' if len(value) == {number} else self.refuse(value)}}"
+        return check + writer.struct(map(self.form_of, self.members))
 
-    def template_of(self, given: tuple[str, ...]) -> tuple[str, Any]:
-        assert self.required <= set(given) <= self.members.keys(), sorted(given)
-        writes = [(key, write) for key, write in self.writes if key in given]
-        self.templates[given] = writer.template(key for key, _ in writes), writes
-        return self.templates[given]
+    def form_of(self, key: str) -> str:
+        if key not in self.required:
+            return f"{{self.write_optional({key!r}, value)}}"
+        codec, place = self.members[key], f"value[{key!r}]"
+        form = codec.form if isinstance(codec, Scalar) else f"{{self.members[{key!r}].write(%s)}}"
+        return writer.member(key, form % place)
+
+    def write_optional(self, key: str, values: Any) -> str:
+        return writer.member(key, self.members[key].write(values[key])) if key in values else ""
+
+    def refuse(self, values: Any) -> str:
+        raise AssertionError(sorted(values))
 
 
 class Keyed(Codec):
@@ -290,7 +316,8 @@ class Keyed(Codec):
         return {self.key.dump(key): self.item.dump(value) for key, value in values.items()}
 
     def write_items(self, values: Any) -> str:
-        return writer.struct((str(self.key.dump(key)), self.item.write(each)) for key, each in values.items())
+        spell, write = self.key.dump, self.item.write
+        return writer.struct([writer.member(str(spell(key)), write(each)) for key, each in values.items()])
 
 
 class OrFalse(Codec):
@@ -305,7 +332,7 @@ class OrFalse(Codec):
         return value if value is False else self.item.dump(value)
 
     def write_item(self, value: Any) -> str:
-        return writer.boolean(False) if value is False else self.item.write(value)
+        return BOOLEAN.write(False) if value is False else self.item.write(value)
 
 
 class Nullable(Codec):

@@ -21,6 +21,7 @@ from server.wire.types import (
     Text,
     codec_for,
 )
+from server.wire.writer import write
 
 LARGEST_KEY = 2**63 - 1
 NOON = datetime.datetime(2024, 6, 10, 12, tzinfo=datetime.UTC)
@@ -136,29 +137,39 @@ def test_refused(hint: Any, sent: Any) -> None:
         codec_for(hint).load(sent)
 
 
-@pytest.mark.parametrize(
-    ("hint", "meaning", "sent"),
-    [
-        (Text, "é", "é".encode()),
-        (Id, 12, "12"),
-        (Epoch, NOON, "1718020800"),
-        (Moment, NOON, NOON),
-        (Seconds, NOON, 1718020800),
-        (Seconds, NOON.replace(microsecond=999999), 1718020800),
-        (Key, 12, 12),
-        (str | Literal[False], "", ""),
-        (int | Literal[False], 0, 0),
-        (Id | Literal[False], 12, "12"),
-        (Sample | Literal[False], {"first": 1, "second": "b"}, {"first": "1", "second": b"b"}),
-        (list[Id], [1, 2], ["1", "2"]),
-        (dict[Id, bool], {3: True}, {"3": True}),
-        (Sample, {"second": "b", "first": 1}, {"first": "1", "second": b"b"}),
-    ],
-)
+WRITTEN: list[tuple[Any, Any, Any]] = [
+    (Text, "é", "é".encode()),
+    (Id, 12, "12"),
+    (Epoch, NOON, "1718020800"),
+    (Moment, NOON, NOON),
+    (Seconds, NOON, 1718020800),
+    (Seconds, NOON.replace(microsecond=999999), 1718020800),
+    (Key, 12, 12),
+    (str | Literal[False], "", ""),
+    (int | Literal[False], 0, 0),
+    (Id | Literal[False], 12, "12"),
+    (Sample | Literal[False], {"first": 1, "second": "b"}, {"first": "1", "second": b"b"}),
+    (list[Id], [1, 2], ["1", "2"]),
+    (dict[Id, bool], {3: True}, {"3": True}),
+    (dict[str, Id], {"<&": 3}, {"<&": "3"}),
+    (list[Loose], [{"flag": True}, {}], [{"flag": True}, {}]),
+    (Sample, {"first": 1, "second": "b", "third": 3}, {"first": "1", "second": b"b", "third": 3}),
+    (Sample, {"second": "b", "first": 1}, {"first": "1", "second": b"b"}),
+]
+
+
+@pytest.mark.parametrize(("hint", "meaning", "sent"), WRITTEN)
 def test_written(hint: Any, meaning: Any, sent: Any) -> None:
     """A value is written in the one form of its type."""
     written = codec_for(hint).dump(meaning)
     assert (written, type(written)) == (sent, type(sent))
+
+
+@pytest.mark.parametrize(("hint", "meaning"), [(hint, meaning) for hint, meaning, _ in WRITTEN])
+def test_xml_says_the_same(hint: Any, meaning: Any) -> None:
+    """As XML a value is what its built-in form is as XML."""
+    codec = codec_for(hint)
+    assert codec.write(meaning) == write(codec.dump(meaning))
 
 
 def test_members_are_written_as_declared() -> None:
@@ -167,11 +178,21 @@ def test_members_are_written_as_declared() -> None:
     assert list(written) == ["first", "second", "third"]
 
 
-@pytest.mark.parametrize("members", [{"first": 1}, {"first": 1, "second": "b", "fourth": 4}])
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"first": 1},
+        {"first": 1, "third": 3},
+        {"first": 1, "fourth": 4},
+        {"first": 1, "second": "b", "fourth": 4},
+    ],
+)
 def test_a_struct_has_what_it_declares(members: Any) -> None:
     """A member that is missing, or that nobody declared, is a mistake of ours and is not sent."""
     with pytest.raises(AssertionError):
         codec_for(Sample).dump(members)
+    with pytest.raises((AssertionError, KeyError)):
+        codec_for(Sample).write(members)
 
 
 @pytest.mark.parametrize(
@@ -186,8 +207,9 @@ def test_a_struct_has_what_it_declares(members: Any) -> None:
 )
 def test_an_int_fits_the_wire(hint: Any, number: Any) -> None:
     """A number beyond 32 bits is found out while the call can still be undone."""
-    with pytest.raises(OverflowError):
-        codec_for(hint).dump(number)
+    for convert in (codec_for(hint).dump, codec_for(hint).write):
+        with pytest.raises(OverflowError):
+            convert(number)
 
 
 @pytest.mark.parametrize(
