@@ -7,11 +7,12 @@ import re
 import secrets
 import time
 from base64 import b64decode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import HTTPException
-from werkzeug.wrappers import Response
+from werkzeug.http import dump_options_header
 
 from models import User, database, open_store
 
@@ -21,9 +22,9 @@ from .config import Settings
 from .errors import NotFound, Refusal, Unavailable, WrongVerb
 from .faces import chat, phone, tapatalk
 from .files import Files
+from .http import Request, Response
 from .passwords import Passwords, slots_for
 from .proxies import Proxies
-from .request import Request
 from .rest import RestDoor, plain_path
 from .visits import COOKIE, House, Listening, Visit, storage
 from .wire import openapi
@@ -55,6 +56,11 @@ XML_HEAD = {
 }
 PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 FILE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+GUARDED = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": FILE_POLICY,
+    "Referrer-Policy": "no-referrer",
+}
 
 
 class App:
@@ -83,17 +89,15 @@ class App:
         visit = Visit(request, self.house)
         response = self.answer(visit)
         took = (time.perf_counter() - started) * 1000
-        outcome = visit.outcome or response.status_code
-        log_request(visit.id, visit.actor_name, request.method, visit.called, outcome, f"{took:.1f} ms")
+        outcome = visit.outcome or response.status
+        log_request(visit.id, visit.actor_name, request.verb, visit.called, outcome, f"{took:.1f} ms")
         return response, visit.live
 
     def answer(self, visit: Visit) -> Response:
         try:
             return self.find(visit)(visit)
         except Refusal as error:
-            request = visit.request
-            headers, body = self.refused(request.path, request.headers.get("Origin", ""), error)
-            return Response(body, error.code, headers)
+            return self.refused(visit.request.path, visit.request.header("origin"), error)
         except HTTPException as error:
             return plain(error.name, error.code or 400)
         except Exception:
@@ -101,7 +105,7 @@ class App:
             return plain("internal error", 500)
 
     def find(self, visit: Visit) -> Callable[[Visit], Response]:
-        path, verb = plain_path(visit.request.path), visit.request.method
+        path, verb = plain_path(visit.request.path), visit.request.verb
         if path not in self.routes and self.chat.holds(path):
             return self.chat
         verbs = {"GET": self.attachment} if ATTACHMENT.fullmatch(path) else self.routes.get(path)
@@ -120,8 +124,7 @@ class App:
 
     def xmlrpc(self, visit: Visit) -> Response:
         request = visit.request
-        encoding = request.headers.get("Content-Encoding", "")
-        body = inflated(request.body, encoding, self.settings.max_request)
+        body = inflated(request.body, request.header("content-encoding"), self.settings.max_request)
         dispatcher = Dispatcher(METHODS, visit)
         answer = dispatcher._marshaled_dispatch(body)
         visit.note(dispatcher.called, dispatcher.outcome)
@@ -143,9 +146,7 @@ class App:
         with storage():
             user = wanted_user(visit.request)
             data = self.files.read(user.avatar) if user and user.avatar and may_see(visit, user) else None
-        response = Response(data or pictures.BLANK, mimetype="image/png")
-        response.headers["Cache-Control"] = "private, max-age=3600"
-        return guarded(response)
+        return guarded(data or pictures.BLANK, "image/png", {"Cache-Control": "private, max-age=3600"})
 
     def attachment(self, visit: Visit) -> Response:
         match = ATTACHMENT.fullmatch(visit.request.path)
@@ -158,22 +159,20 @@ class App:
             raise Unavailable("The file cannot be read at this moment.")
         kind = pictures.kind_of(attachment.extension)
         media_type = pictures.thumbnail_type(kind) if small else kind.media_type
-        response = Response(data, content_type=media_type)
         shown = "inline" if kind.is_image else "attachment"
-        response.headers.set("Content-Disposition", shown, filename=attachment.filename)
-        response.headers["Cache-Control"] = "private, max-age=86400"
-        return guarded(response)
+        head = {
+            "Content-Disposition": dump_options_header(shown, {"filename": attachment.filename}),
+            "Cache-Control": "private, max-age=86400",
+        }
+        return guarded(data, media_type, head)
 
-    def refused(self, path: str, origin: str, error: Refusal) -> tuple[dict[str, str], bytes]:
-        """The head and the body of a refusal, as suits who has asked for this *path*."""
-        if self.chat.holds(path):
-            answer = problem(error)
-            return {
-                "Content-Type": answer.media_type,
-                **answer.headers,
-                **self.chat.of_origin(origin),
-            }, answer.body
-        return {"Content-Type": "text/plain; charset=utf-8", **head_of(error)}, f"{error}\n".encode()
+    def refused(self, path: str, origin: str | None, error: Refusal) -> Response:
+        """A refusal, as suits who has asked for this *path*."""
+        if not self.chat.holds(path):
+            return plain(str(error), error.code, head_of(error))
+        answer = problem(error)
+        head = {"Content-Type": answer.media_type, **answer.headers, **self.chat.of_origin(origin)}
+        return Response(answer.body, error.code, head)
 
     def page(self, visit: Visit) -> Response:
         return for_people(reference_page())
@@ -183,8 +182,8 @@ class App:
 
     def openapi(self, visit: Visit) -> Response:
         document = json.dumps(chat_document(visit.address_of("")))
-        origin = self.chat.of_origin(visit.request.headers.get("Origin", ""))
-        return guarded(Response(document, headers=origin, mimetype="application/json"))
+        origin = self.chat.of_origin(visit.request.header("origin"))
+        return guarded(document.encode(), "application/json", origin)
 
     def health(self, visit: Visit) -> Response:
         with storage():
@@ -244,19 +243,17 @@ def xmlrpc_sections() -> "list[Section]":
 
 
 def for_people(page: bytes) -> Response:
-    response = Response(page, mimetype="text/html")
-    response.headers["Content-Security-Policy"] = PAGE_POLICY
-    return guarded(response)
+    return guarded(page, "text/html; charset=utf-8", {"Content-Security-Policy": PAGE_POLICY})
 
 
-def plain(text: str, status: int = 200) -> Response:
-    return Response(text + "\n", status, mimetype="text/plain")
+def plain(text: str, status: int = 200, head: Mapping[str, str] = MappingProxyType({})) -> Response:
+    return Response(f"{text}\n".encode(), status, {"Content-Type": "text/plain; charset=utf-8", **head})
 
 
 def xml(visit: Visit, body: bytes) -> Response:
     """An XML-RPC answer with what the mobile apps look for in its head."""
     head = {**XML_HEAD, "Mobiquo_is_login": "true" if visit.is_login else "false"}
-    if visit.request.accept_encodings.quality("gzip") > 0 and (small := deflated(body)):
+    if accepts_gzip(visit.request) and (small := deflated(body)):
         head["Content-Encoding"], body = "gzip", small
     if visit.cookie is not None:
         head["Set-Cookie"] = session_cookie(visit)
@@ -269,17 +266,20 @@ def session_cookie(visit: Visit) -> str:
     return f"{COOKIE}={value}; Path=/{ends}; HttpOnly; SameSite=Lax{'; Secure' if visit.is_secure else ''}"
 
 
-def guarded(response: Response) -> Response:
-    """Keep a browser from making more of it than it is."""
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers.setdefault("Content-Security-Policy", FILE_POLICY)
-    response.headers["Referrer-Policy"] = "no-referrer"
-    return response
+def accepts_gzip(request: Request) -> bool:
+    said = request.header("accept-encoding")
+    return said is not None and request.head.accept_encodings.quality("gzip") > 0
+
+
+def guarded(body: bytes, media_type: str, head: Mapping[str, str]) -> Response:
+    """An answer of which a browser makes no more than it is."""
+    return Response(body, 200, {"Content-Type": media_type, **GUARDED, **head})
 
 
 def wanted_user(request: Request) -> User | None:
     """The user whom the query names by id, or by name in base64."""
-    user_id, name = request.args.get("user_id", ""), request.args.get("username", "")
+    args = request.head.args
+    user_id, name = args.get("user_id", ""), args.get("username", "")
     if re.fullmatch(r"[0-9]{1,18}", user_id, re.ASCII):
         return User.get_or_none(User.id == int(user_id))
     try:
@@ -289,5 +289,5 @@ def wanted_user(request: Request) -> User | None:
 
 
 def may_see(visit: Visit, user: User) -> bool:
-    mark = visit.request.args.get("v", "")
+    mark = visit.request.head.args.get("v", "")
     return secrets.compare_digest(mark.encode(), user.avatar[-8:].encode()) or visit.is_login

@@ -12,16 +12,15 @@ from typing import Any
 
 # Granian hands the name on without saying so to a type checker.
 from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]
-from werkzeug.wrappers import Response
 
 from . import leaving, pictures
 from .actions import housekeeping
 from .app import App, log_request
 from .config import Settings
 from .errors import Refusal, TooMany, TooSlow, Unavailable
+from .http import Request, Response
 from .listeners import Hub
 from .passwords import slots_for
-from .request import Request
 from .threads import Threads
 from .visits import COOKIE, Listening, new_id
 from .wire.coding import TooLarge
@@ -35,9 +34,6 @@ MOST_IN_MEMORY, SMALL = 64 * 1024 * 1024, 16 * 1024
 # How long a body may still take when the server has been told to stop.
 LAST_SECONDS = 2.0
 DAY = 24 * 3600.0
-NOT_MODIFIED = 304
-# The statuses whose answers end with the head.
-NO_BODY = (204, NOT_MODIFIED)
 SPARE_THREADS = 2
 # What tells a client to ask for nothing more on this connection.
 LAST = ("connection", "close")
@@ -150,8 +146,7 @@ class Gate:
     def refused(self, scope: Any, error: Refusal) -> Answer:
         """The answer to a request whose body is not taken, after its line in the log."""
         log_request(new_id(), "-", scope.method, scope.path, error.code, "unread")
-        headers, body = self.app.refused(scope.path, scope.headers.get("origin", ""), error)
-        return error.code, [*headers.items(), LAST], body
+        return self.last(sent(scope.method, self.app.refused(scope.path, scope.headers.get("origin"), error)))
 
     async def sweep_daily(self) -> None:
         """Throw away at the start and then once a day what nobody needs any more."""
@@ -231,26 +226,17 @@ def has_credential(headers: Any) -> bool:
 
 
 def request_of(scope: Any, body: bytes) -> Request:
-    return Request(
-        scope.method,
-        scope.scheme,
-        scope.server,
-        scope.path,
-        scope.query_string,
-        scope.headers.items(),
-        scope.client,
-        body,
-    )
+    headers = scope.headers.items()
+    where = scope.scheme, scope.server, scope.client
+    return Request(scope.method, scope.path, scope.query_string, headers, body, *where)
 
 
 def sent(verb: str, response: Response) -> Answer:
-    """The *response* as it goes out: without a body where there is none to such a verb or status."""
-    status, headers = response.status_code, response.headers
-    if status in NO_BODY:
-        headers.remove("Content-Length")
-    if status == NOT_MODIFIED:
-        headers.remove("Content-Type")
-    return status, list(headers), b"" if verb == "HEAD" or status in NO_BODY else response.get_data()
+    """The *response* as it goes out, to HEAD without its body."""
+    headers = list(response.headers.items())
+    if verb == "HEAD":
+        return response.status, [*headers, ("content-length", str(len(response.body)))], b""
+    return response.status, headers, response.body
 
 
 def open_gate() -> Gate:

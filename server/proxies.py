@@ -3,7 +3,7 @@
 import ipaddress
 
 from .errors import BadInput
-from .request import Request
+from .http import Request
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -21,11 +21,11 @@ class Proxies:
 
         The host is no business of theirs: a proxy passes on the one that the client has asked for.
         """
-        peer = address_of(request.remote_addr or "") if self.networks else None
+        peer = address_of(request.client) if self.networks else None
         if peer is None or not self.hold(peer):
             return
-        request.remote_addr = str(self.client(peer, request.all_of("X-Forwarded-For")))
-        scheme = request.all_of("X-Forwarded-Proto").rpartition(",")[2].strip().lower()
+        request.client = str(self.client(peer, ",".join(request.all_of("x-forwarded-for"))))
+        scheme = ",".join(request.all_of("x-forwarded-proto")).rpartition(",")[2].strip().lower()
         if scheme in SCHEMES:
             request.scheme = scheme
 

@@ -8,11 +8,11 @@ from typing import Any
 
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import quote_etag
-from werkzeug.wrappers import Response
 
 from .actions import limits
 from .config import Settings
 from .errors import BadInput, Broken, NotFound, Refusal, Unavailable, WrongType
+from .http import Response
 from .visits import Listening, Visit, storage
 from .wire.coding import inflated
 from .wire.rest import (
@@ -37,6 +37,13 @@ FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 SHOWN = ", ".join([TOTAL, "Link", "ETag", "Retry-After", *RATES])
 TAKEN = f"Authorization, Content-Type, {KEY}, If-None-Match, Last-Event-ID, X-API-Key"
 DAY = "86400"
+NO_GUESSING = {"X-Content-Type-Options": "nosniff"}
+# A proxy shall hand on what comes when it comes.
+LIVE_HEAD = {
+    "Content-Type": "text/event-stream; charset=utf-8",
+    "Cache-Control": "no-store",
+    "X-Accel-Buffering": "no",
+}
 
 
 class RestDoor:
@@ -54,14 +61,12 @@ class RestDoor:
         answer = self.answer(visit)
         is_live = isinstance(answer.value, Listening)
         response = live(visit, answer.value) if is_live else whole(visit, answer)
-        origin = self.of_origin(visit.request.headers.get("Origin", ""))
-        for name, value in {**answer.headers, **self.of_limits(visit), **origin}.items():
-            response.headers[name] = value
-        response.headers["X-Content-Type-Options"] = "nosniff"
+        origin = self.of_origin(visit.request.header("origin"))
+        response.headers |= {**answer.headers, **self.of_limits(visit), **origin, **NO_GUESSING}
         return response
 
     def answer(self, visit: Visit) -> Answer:
-        verb, path = visit.request.method, plain_path(visit.request.path)
+        verb, path = visit.request.verb, plain_path(visit.request.path)
         try:
             if verb == "OPTIONS":
                 return self.preflight(path)
@@ -69,7 +74,7 @@ class RestDoor:
             visit.note(route.method.name, "")
             if route.method.actor is not None:
                 visit.give(route.method.actor)
-            query = visit.request.args.to_dict()
+            query = visit.request.head.args.to_dict()
             sent = {} if route.reads_query else body_of(visit)
             return self.carry_out(visit, route, in_path, query, sent)
         except Refusal as error:
@@ -103,7 +108,7 @@ class RestDoor:
             return {}
         return dict(zip(RATES, map(str, standing), strict=True)) if standing else {}
 
-    def of_origin(self, origin: str) -> Mapping[str, str]:
+    def of_origin(self, origin: str | None) -> Mapping[str, str]:
         """Whether a page of the *origin* that the request comes from may read the answer."""
         allowed = [each.strip() for each in self.settings.cors.split(",") if each.strip()]
         if not origin or not ("*" in allowed or origin in allowed):
@@ -119,27 +124,22 @@ class RestDoor:
 
 def whole(visit: Visit, answer: Answer) -> Response:
     """An answer that is there at once; what was read is sent only to those who have something else."""
-    if visit.request.method not in ("GET", "HEAD") or answer.status != 200:
+    if visit.request.verb not in ("GET", "HEAD") or answer.status != 200:
         head = {"Content-Type": answer.media_type, "Cache-Control": "no-store"}
         return Response(answer.body, answer.status, head)
     body = answer.body
     mark = digest(body, written(dict(answer.headers)))[:32]
     head = {"Content-Type": answer.media_type, "Cache-Control": "private, no-cache", "ETag": quote_etag(mark)}
-    is_known = visit.request.if_none_match.contains_weak(mark)
-    return Response(None, 304, head) if is_known else Response(body, 200, head)
+    is_known = visit.request.head.if_none_match.contains_weak(mark)
+    return Response(b"", 304, head) if is_known else Response(body, 200, head)
 
 
 def live(visit: Visit, listening: Listening) -> Response:
     """The head of an answer that goes on; the gateway is told by what the visit keeps of it."""
-    if visit.request.method == "GET":
+    if visit.request.verb == "GET":
         visit.live = listening
         visit.note(visit.called, "listens")
-    response = Response(mimetype="text/event-stream")
-    response.automatically_set_content_length = False
-    response.headers["Cache-Control"] = "no-store"
-    # A proxy shall hand on what comes when it comes.
-    response.headers["X-Accel-Buffering"] = "no"
-    return response
+    return Response(b"", 200, LIVE_HEAD)
 
 
 def plain_path(path: str) -> str:
@@ -150,11 +150,10 @@ def plain_path(path: str) -> str:
 def body_of(visit: Visit) -> dict[str, Any]:
     """What a body says, whether it is JSON or a form."""
     request = visit.request
-    encoding = request.headers.get("Content-Encoding", "")
-    body = inflated(request.body, encoding, visit.settings.max_request)
-    if request.mimetype in FORMS and not body.lstrip().startswith(b"{"):
+    body = inflated(request.body, request.header("content-encoding"), visit.settings.max_request)
+    if request.head.mimetype in FORMS and not body.lstrip().startswith(b"{"):
         return dict(request.form(body)[0])
-    if body and request.mimetype not in JSON:
+    if body and request.head.mimetype not in JSON:
         raise WrongType("The body has to be JSON or a form.")
     return read_json(body)
 
@@ -167,8 +166,8 @@ def repeats_of(
     There are two where the message has an id of its client's own: a client may give each attempt a header of
     its own, and calls the message the same.
     """
-    given = visit.request.headers.get(KEY, "")
-    if visit.request.method != "POST" or route.method.actor is None or not (given or route.once):
+    given = visit.request.header(KEY.lower()) or ""
+    if visit.request.verb != "POST" or route.method.actor is None or not (given or route.once):
         return []
     asked = route.method.bind_names({**sent, **in_path})
     own = asked.get(route.once) or ""

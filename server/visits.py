@@ -36,8 +36,8 @@ from .actions import accounts, repeats
 from .config import Settings
 from .errors import NotAllowed, NotAuthenticated, Refusal, TooMany, Unavailable
 from .files import Files
+from .http import Request
 from .passwords import Passwords
-from .request import Request
 from .wire.declare import Transaction
 
 log = logging.getLogger(__name__)
@@ -100,7 +100,7 @@ class Visit:
     def __init__(self, request: Request, house: House) -> None:
         self.request = request
         self.settings, self.files, self.passwords = house.settings, house.files, house.passwords
-        self.address = accounts.network(request.remote_addr or "")
+        self.address = accounts.network(request.client)
         self.cookie: str | None = None
         self.takes_cookie = True
         self.secret = ""
@@ -200,26 +200,29 @@ class Visit:
 
     def find_actor(self) -> tuple[User | Script | None, bool]:
         """Whose credential comes with the request, and whether a user wants to go unseen."""
-        header = self.request.headers.get("Authorization", "") or self.request.headers.get("X-API-Key", "")
-        if header:
-            return self.by_header(header), False
+        if self.header:
+            return self.by_header(self.header), False
         if self.takes_cookie and self.session_cookie:
             return self.by_session(self.session_cookie)
         return None, False
+
+    @property
+    def header(self) -> str:
+        """The header with a credential, where one came."""
+        return self.request.header("authorization") or self.request.header("x-api-key") or ""
 
     def listening(self) -> Listening:
         """Who listens, and what he knows; without the session cookie, which any page's script could use.
 
         What a script cannot put into the head of an ``EventSource`` may stand in the address.
         """
-        args, headers = self.request.args, self.request.headers
-        header = headers.get("Authorization", "") or headers.get("X-API-Key", "")
-        self.identity = self.by_header(header or f"Bearer {args.get('access_token', '')}")
+        args = self.request.head.args
+        self.identity = self.by_header(self.header or f"Bearer {args.get('access_token', '')}")
         if not isinstance(self.identity, User):
             raise NotAuthenticated()
         self.see(self.identity)
         token = digest_of(self.secret) if self.secret else ""
-        seen = headers.get("Last-Event-ID", "") or args.get("lastEventId", "")
+        seen = self.request.header("last-event-id") or args.get("lastEventId", "")
         right = Right(self.identity.id, token, None if token else self.identity.password)
         return Listening(right, position_of(seen))
 
@@ -271,7 +274,7 @@ class Visit:
 
     @property
     def session_cookie(self) -> str:
-        return parse_cookie(self.request.headers.get("Cookie", "")).get(COOKIE, "").strip()
+        return parse_cookie("; ".join(self.request.all_of("cookie"))).get(COOKIE, "").strip()
 
     def refuse_forgery(self) -> None:
         """Refuse a call that another site's page has its visitor's browser send along with the cookie.
@@ -279,12 +282,11 @@ class Visit:
         Browsers say where a request comes from; the mobile clients say nothing, and some of them send XML
         under a form type, as no page of another site can without these headers.
         """
-        headers = self.request.headers
-        site, origin = headers.get("Sec-Fetch-Site"), headers.get("Origin")
-        if self.request.method != "POST" or (site is None and origin is None):
+        site, origin = self.request.header("sec-fetch-site"), self.request.header("origin")
+        if self.request.verb != "POST" or (site is None and origin is None):
             return
         foreign = (site or "none") not in OWN_SITE or not self.is_own(origin)
-        if foreign or (self.request.mimetype in FORM_TYPES and not self.takes_forms):
+        if foreign or (self.request.head.mimetype in FORM_TYPES and not self.takes_forms):
             raise NotAllowed(
                 "This call comes from another site's page, so the session cookie does not count."
             )
@@ -297,7 +299,7 @@ class Visit:
     def is_own(self, origin: str | None) -> bool:
         if origin is None:
             return True
-        hosts = {self.request.host, urllib.parse.urlsplit(self.settings.url).netloc} - {""}
+        hosts = {self.request.head.host, urllib.parse.urlsplit(self.settings.url).netloc} - {""}
         _, _, host = origin.partition("://")
         return host in hosts
 
@@ -314,11 +316,11 @@ class Visit:
 
     def address_of(self, path: str) -> str:
         """The absolute address of a *path* here, as this client knows the server."""
-        return (self.settings.url.rstrip("/") or self.request.host_url.rstrip("/")) + path
+        return (self.settings.url.rstrip("/") or self.request.head.host_url.rstrip("/")) + path
 
     @property
     def is_secure(self) -> bool:
-        return self.request.is_secure or self.settings.url.startswith("https:")
+        return self.request.head.is_secure or self.settings.url.startswith("https:")
 
 
 @contextmanager

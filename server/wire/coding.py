@@ -17,12 +17,12 @@ class TooLarge(Refusal):
     word = "TOO_LARGE"
 
 
-def inflated(body: bytes, encoding: str, limit: int) -> bytes:
+def inflated(body: bytes, encoding: str | None, limit: int) -> bytes:
     """The *body* as it was before it was compressed, never more than *limit* bytes of it.
 
     An old client says gzip and sends plain bytes, so what does not inflate is taken as it is.
     """
-    if encoding.strip().lower() in ("gzip", "x-gzip", "deflate"):
+    if encoding and encoding.strip().lower() in ("gzip", "x-gzip", "deflate"):
         for form in (zlib.MAX_WBITS | 32, -zlib.MAX_WBITS):
             inflater = zlib.decompressobj(form)
             try:

@@ -1,0 +1,82 @@
+"""One HTTP request, all of which is at hand, and what goes back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from io import BytesIO
+from typing import IO, Any
+
+from werkzeug.datastructures import FileStorage, Headers, MultiDict
+from werkzeug.formparser import FormDataParser
+from werkzeug.sansio.request import Request as Head
+
+MOST_FORM_PARTS, MOST_FORM_TEXT = 20, 500_000
+
+
+class Request:
+    """What somebody asks for.
+
+    The names of *headers* are in small letters. *server* and *client* come with a port; *client* may be a
+    proxy until somebody knows better. *head* is what werkzeug reads off all that, made only for those who
+    ask for it: most calls do not.
+    """
+
+    def __init__(
+        self,
+        verb: str,
+        path: str,
+        query: str,
+        headers: Sequence[tuple[str, str]],
+        body: bytes,
+        scheme: str,
+        server: str,
+        client: str,
+    ) -> None:
+        self.verb, self.path, self.query, self.headers, self.body = verb, path, query, headers, body
+        self.scheme, self.server = scheme, server
+        self.client = client.rpartition(":")[0].strip("[]")
+        self.first = dict(reversed(headers))
+
+    def header(self, name: str) -> str | None:
+        """The first header of this *name*, if there is one."""
+        return self.first.get(name)
+
+    def all_of(self, name: str) -> list[str]:
+        """Every header of this *name*, in their order."""
+        return [value for each, value in self.headers if each == name]
+
+    @cached_property
+    def head(self) -> Head:
+        host, _, port = self.server.rpartition(":")
+        return Head(
+            self.verb,
+            self.scheme,
+            (host, int(port)),
+            "",
+            self.path,
+            self.query.encode(),
+            Headers(list(self.headers)),
+            self.client,
+        )
+
+    def form(self, body: bytes) -> tuple[dict[str, str], MultiDict[str, FileStorage]]:
+        """The texts and the files of a form, which stay in memory: the *body* is there already."""
+        parser = FormDataParser(
+            in_memory, max_form_memory_size=MOST_FORM_TEXT, max_form_parts=MOST_FORM_PARTS
+        )
+        kind, options = self.head.mimetype, self.head.mimetype_params
+        _, texts, files = parser.parse(BytesIO(body), kind, len(body), options)
+        return texts.to_dict(), files
+
+
+def in_memory(*_: Any, **__: Any) -> IO[bytes]:
+    return BytesIO()
+
+
+@dataclass(slots=True)
+class Response:
+    """What goes back: the *body*, and what stands before it."""
+
+    body: bytes
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
