@@ -5,7 +5,7 @@ from typing import Any
 from peewee import Case
 
 from .base import Prepared, slot
-from .conversations import ACTIVE, ASKED, HIDDEN, THERE, Conversation, Message, Participant
+from .conversations import ACTIVE, HIDDEN, TOLD, Conversation, Message, Participant
 
 
 def _next_seq() -> Any:
@@ -34,11 +34,14 @@ def _say() -> Any:
 
 
 def _tell() -> Any:
-    """Let all who are there know of the newest message; who has hidden the conversation sees it again."""
+    """Let all who are told know of the newest message; who has hidden the conversation sees it again."""
+    is_told = Participant.newest_id.is_null(False)
     back = Case(Participant.status, [(HIDDEN, ACTIVE)], Participant.status)
-    return Participant.update(last_seq=slot("seq"), newest_id=slot("message"), status=back).where(
-        Participant.conversation == slot("conversation"), Participant.status.in_([*THERE, ASKED])
-    )
+    return Participant.update(
+        last_seq=Case(None, [(is_told, slot("seq"))]),
+        newest_id=Case(None, [(is_told, slot("message"))]),
+        status=back,
+    ).where(Participant.conversation == slot("conversation"), TOLD)
 
 
 def _read_own() -> Any:

@@ -35,6 +35,7 @@ def activate(chat: Conversation) -> None:
     chat.status = OPEN
     Conversation.update(status=OPEN).where(Conversation.id == chat.id).execute()
     places = Participant.conversation == chat
+    Participant.update(kind=CHAT).where(places).execute()
     Participant.update(status=ACTIVE).where(places, Participant.status == ASKED).execute()
     Participant.update(status=ACTIVE, last_seq=chat.last_seq, newest_id=newest_id(chat)).where(
         places, Participant.status.in_([HIDDEN, LEFT])
@@ -61,6 +62,7 @@ def decline(user: User, chat: Conversation) -> None:
     if chat.status != DECLINED:
         chat.status = DECLINED
         chat.save()
+        Participant.update(kind=DECLINED).where(Participant.conversation == chat).execute()
         events.declined(chat, user)
 
 

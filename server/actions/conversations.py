@@ -4,6 +4,7 @@ from models import (
     ACTIVE,
     ASKED,
     CLOSED,
+    CROWD,
     DARKCHAT,
     DECLINED,
     FORUM,
@@ -14,6 +15,7 @@ from models import (
     LEFT,
     OPEN,
     THERE,
+    TOLD,
     Attachment,
     Conversation,
     Message,
@@ -55,6 +57,7 @@ def start(
     Participant.create(conversation=conversation, user=starter)
     add(conversation, others, starter, "")
     messages.send(starter, conversation, body, uploads)
+    spare_crowd(conversation)
     return conversation
 
 
@@ -141,6 +144,7 @@ def add(conversation: Conversation, users: list[User], inviter: User | None = No
         {
             "conversation": conversation,
             "user": user,
+            "kind": conversation.kind,
             "status": IGNORING if user.id in ignoring else ACTIVE,
             "last_seq": conversation.last_seq,
             "newest_id": newest,
@@ -149,6 +153,15 @@ def add(conversation: Conversation, users: list[User], inviter: User | None = No
         }
         for user in users
     ).execute()
+    if conversation.last_seq:
+        spare_crowd(conversation)
+
+
+def spare_crowd(conversation: Conversation) -> None:
+    """Where too many would have to be told of every message, let them look for themselves."""
+    told = (Participant.conversation == conversation) & TOLD
+    if Participant.select().where(told).count() > CROWD:
+        Participant.update(last_seq=None, newest_id=None).where(told).execute()
 
 
 def hide(participant: Participant) -> None:

@@ -201,9 +201,10 @@ def mark_all_read(user: User) -> None:
 
 def move_to_end(which: Any) -> None:
     """Move the read marks of the places that fit *which* to the newest message."""
-    behind = which & (Participant.read_seq < Participant.last_seq)
+    newest = Conversation.select(Conversation.last_seq).where(Conversation.id == Participant.conversation)
+    behind = which & (Participant.read_seq < newest)
     events.reads(behind)
-    Participant.update(read_seq=Participant.last_seq, own_unread=0, read_at=now()).where(behind).execute()
+    Participant.update(read_seq=newest, own_unread=0, read_at=now()).where(behind).execute()
 
 
 def mark_unread(participants: list[Participant]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from models import (
+    CROWD,
     AccessToken,
     Conversation,
     Message,
@@ -102,20 +103,19 @@ class Filler:
         for place, user in enumerate(people):
             mark = messages if place == 0 or read is None else read
             own = sum((seq - 1) % len(people) == place for seq in range(mark + 1, messages + 1))
-            self.place(made, user, messages, newest, mark, own)
+            is_crowd = len(people) > CROWD
+            self.add(
+                Participant,
+                conversation=made,
+                user=user,
+                kind=details.get("app", "forum"),
+                last_seq=None if is_crowd else messages,
+                newest_id=None if is_crowd else newest,
+                read_seq=mark,
+                own_unread=own,
+                read_at=BEGAN,
+            )
         return made
-
-    def place(self, conversation: int, user: int, last: int, newest: int, read: int, own: int) -> None:
-        self.add(
-            Participant,
-            conversation=conversation,
-            user=user,
-            last_seq=last,
-            newest_id=newest,
-            read_seq=read,
-            own_unread=own,
-            read_at=BEGAN,
-        )
 
     def words(self, number: int) -> str:
         return " ".join(self.random.choices(SENTENCE.split(), k=number))
