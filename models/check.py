@@ -62,6 +62,7 @@ QUERIES = {
         FROM participant p JOIN conversation c ON c.id = p.conversation_id LEFT JOIN message m
           ON m.conversation_id = p.conversation_id AND COALESCE(m.author_id, 0) <> p.user_id
          AND m.seq > p.read_seq AND m.seq <= COALESCE(p.last_seq, c.last_seq)
+        WHERE p.last_seq IS NOT NULL OR p.status <> 'left'
         GROUP BY p.id, p.last_seq, c.last_seq, p.read_seq, p.own_unread
         HAVING COALESCE(p.last_seq, c.last_seq) - p.read_seq - p.own_unread <> COUNT(m.id)""",
     "user {0}: {1} places of the status {2} and the kind {3} are counted, {4} of them unread, "

@@ -156,14 +156,6 @@ class Message(Table):
         ]
 
 
-def newest_id(conversation: Conversation) -> int:
-    """The id of the newest message, and of the newest of all where nothing has been said yet."""
-    newest = Message.select(fn.MAX(Message.id))
-    if conversation.last_seq:
-        newest = newest.where(Message.conversation == conversation, Message.seq == conversation.last_seq)
-    return newest.scalar() or 0
-
-
 class UploadGroup(Table):
     """Uploads that one message will carry; *key* is what the client calls it."""
 

@@ -144,9 +144,7 @@ class Embedded(SqliteDatabase):
     def do_after(self, event: str, table: str, condition: str, work: str) -> None:
         """Let statements be carried out with each row of a table that comes, changes or goes."""
         name = f"{table}_after_{event.lower()}"
-        self.execute_sql(
-            f"CREATE TRIGGER {name} AFTER {event} ON {table} WHEN {condition} BEGIN {work} END"
-        )
+        self.execute_sql(f"CREATE TRIGGER {name} AFTER {event} ON {table} WHEN {condition} BEGIN {work} END")
 
     def learn(self) -> None:
         """Get to know rows of which there are suddenly many; SQLite plans well enough without."""

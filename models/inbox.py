@@ -151,7 +151,9 @@ def page_of(statuses: Sequence[str], kinds: Sequence[str]) -> Prepared:
     """A page of a user's conversations in which he has one of these places, the newest first."""
 
     def build() -> Any:
-        picked = _picked(slot("user"), statuses, kinds).limit(slot("limit")).offset(slot("offset")).alias("picked")
+        picked = (
+            _picked(slot("user"), statuses, kinds).limit(slot("limit")).offset(slot("offset")).alias("picked")
+        )
         return _places(picked).order_by(picked.c.newest_id.desc(), picked.c.conversation_id.desc())
 
     return Prepared(build)
@@ -164,9 +166,7 @@ def number_of(statuses: Sequence[str], kinds: Sequence[str]) -> Prepared:
 
 
 def _place_in() -> Any:
-    return _places().where(
-        Participant.user == slot("user"), Participant.conversation == slot("conversation")
-    )
+    return _places().where(Participant.user == slot("user"), Participant.conversation == slot("conversation"))
 
 
 # Whether a user's place in a chat that is asked for says that he has asked, or that he is asked.
@@ -216,25 +216,33 @@ def _page_of_messages() -> Any:
     )
 
 
+def _carried() -> Any:
+    return Attachment.select(
+        Attachment.id,
+        Attachment.message,
+        Attachment.filename,
+        Attachment.extension,
+        Attachment.size,
+        Attachment.thumbnail,
+    )
+
+
+def _others_in() -> Any:
+    """The users with whom a user is in a conversation."""
+    return (
+        User.select(User)
+        .join(Participant, on=(Participant.user == User.id))
+        .where(Participant.conversation == slot("conversation"), User.id != slot("user"))
+    )
+
+
 def _attachments_of_page() -> Any:
     return (
-        Attachment.select(
-            Attachment.id,
-            Attachment.message,
-            Attachment.filename,
-            Attachment.extension,
-            Attachment.size,
-            Attachment.thumbnail,
-        )
+        _carried()
         .join(Message)
         .where(Message.conversation == slot("conversation"), Message.seq.between(slot("first"), slot("last")))
         .order_by(Attachment.id)
     )
-
-
-def attachments_with(message_ids: list[int]) -> Any:
-    """What these messages carry, in the order of the uploads."""
-    return Attachment.select().where(Attachment.message.in_(message_ids)).order_by(Attachment.id)
 
 
 unread_conversations = Prepared(_unread_conversations)
@@ -242,8 +250,15 @@ conversations_of = Prepared(_conversations_of)
 page_of_conversations = page_of((ACTIVE,), KINDS)
 page_of_rooms = page_of(THERE, (DARKCHAT,))
 place_in = Prepared(_place_in)
+others_in = Prepared(_others_in)
 page_of_messages = Prepared(_page_of_messages)
 attachments_of_page = Prepared(_attachments_of_page)
+
+
+@PreparedMany
+def attachments_with(messages: list[Value]) -> Any:
+    """What these messages carry, in the order of the uploads."""
+    return _carried().where(Attachment.message.in_(messages)).order_by(Attachment.id)
 
 
 @PreparedMany

@@ -165,6 +165,13 @@ def _page_of_calls() -> Any:
     )
 
 
+def _blocked_number() -> Any:
+    return BlockedNumber.select(BlockedNumber.id).where(
+        BlockedNumber.owner == slot("owner"), BlockedNumber.key == slot("key")
+    )
+
+
+blocked_number = Prepared(_blocked_number)
 source_owner = Prepared(_source_owner)
 source_of = Prepared(_source_of)
 call_with = Prepared(_call_with)

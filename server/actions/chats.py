@@ -1,5 +1,7 @@
 """Direct chats between two: accepted, declined, and talked in."""
 
+from typing import Any
+
 from models import (
     ACTIVE,
     ASKED,
@@ -13,7 +15,9 @@ from models import (
     Message,
     Participant,
     User,
+    ignores,
     newest_id,
+    others_in,
 )
 
 from ..config import Settings
@@ -21,10 +25,9 @@ from ..errors import Conflict, NotAllowed
 from . import events
 
 
-def check_wanted(user: User, other: User) -> None:
+def check_wanted(user: User, other: Any) -> None:
     """Refuse, without a word of the reason, what *other* does not want to hear."""
-    ignoring = User.ignoring(user).where(User.id == other.id).exists()
-    if ignoring or other.disabled_at or not other.takes_messages:
+    if ignores.one(user=other.id, ignored=user.id) or other.disabled_at or not other.takes_messages:
         raise NotAllowed("This user does not take messages.", "CANNOT_MESSAGE")
 
 
@@ -69,8 +72,7 @@ def decline(user: User, chat: Conversation) -> None:
 def check_say(settings: Settings, author: User, chat: Conversation) -> None:
     """Let *author* say something: what the one who was asked says accepts, and the other has to wait."""
     is_waiting = chat.status != OPEN and chat.starter_id == author.id
-    joined = User.select().join(Participant, on=(Participant.user == User.id))
-    others = list(joined.where(Participant.conversation == chat, User.id != author.id))
+    others = others_in(conversation=chat.id, user=author.id)
     for other in others:
         check_wanted(author, other)
     if not is_waiting:

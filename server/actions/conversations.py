@@ -22,9 +22,11 @@ from models import (
     Participant,
     User,
     database,
+    enter,
     hold,
     is_direct,
-    newest_id,
+    store_conversation,
+    told_in,
 )
 
 from .. import text
@@ -53,9 +55,10 @@ def start(
     check_takers(others)
     limits.conversation(settings, starter)
     limits.message(settings, starter)
-    conversation = Conversation.create(app=FORUM, subject=subject.strip(), starter=starter)
-    Participant.create(conversation=conversation, user=starter)
-    add(conversation, others, starter, "")
+    conversation = Conversation(app=FORUM, subject=subject.strip(), starter=starter)
+    store_conversation(conversation)
+    add(conversation, [starter])
+    add(conversation, others, starter)
     messages.send(starter, conversation, body, uploads)
     spare_crowd(conversation)
     return conversation
@@ -135,33 +138,18 @@ def add(conversation: Conversation, users: list[User], inviter: User | None = No
 
     Who ignores the *inviter* will never see it.
     """
-    if not users:
-        return
-    ids = [user.id for user in users]
-    ignoring = {user.id for user in User.ignoring(inviter).where(User.id.in_(ids))} if inviter else set()
-    newest = newest_id(conversation)
-    Participant.insert_many(
-        {
-            "conversation": conversation,
-            "user": user,
-            "kind": conversation.kind,
-            "status": IGNORING if user.id in ignoring else ACTIVE,
-            "last_seq": conversation.last_seq,
-            "newest_id": newest,
-            "inviter": inviter,
-            "invite_reason": reason,
-        }
-        for user in users
-    ).execute()
-    if conversation.last_seq:
-        spare_crowd(conversation)
+    if users:
+        enter(conversation, users, inviter, reason)
+        if conversation.last_seq:
+            spare_crowd(conversation)
 
 
 def spare_crowd(conversation: Conversation) -> None:
     """Where too many would have to be told of every message, let them look for themselves."""
-    told = (Participant.conversation == conversation) & TOLD
-    if Participant.select().where(told).count() > CROWD:
-        Participant.update(last_seq=None, newest_id=None).where(told).execute()
+    if told_in.one(conversation=conversation.id).number > CROWD:
+        Participant.update(last_seq=None, newest_id=None).where(
+            Participant.conversation == conversation, TOLD
+        ).execute()
 
 
 def hide(participant: Participant) -> None:

@@ -32,7 +32,7 @@ def message(said: Message) -> None:
     record_event(MESSAGE, conversation=said.conversation_id, ref=said.id)
 
 
-def request(chat: Conversation, receiver: User) -> None:
+def request(chat: Conversation, receiver: Any) -> None:
     """Somebody wants to chat with *receiver*."""
     record_event(REQUEST, conversation=chat.id, user=receiver.id)
 

@@ -20,6 +20,7 @@ from models import (
     User,
     next_seq,
     now,
+    others_in,
     read_own,
     store_message,
     tell,
@@ -85,11 +86,7 @@ def say(
 def check_wanted(author: User, conversation: Conversation) -> None:
     """Refuse what the other side of a text conversation has blocked."""
     sender = parties.Party(author.number or "", author.digits or "", author)
-    others = (
-        User.select()
-        .join(Participant, on=(Participant.user == User.id))
-        .where(Participant.conversation == conversation, User.id != author.id)
-    )
+    others = others_in(conversation=conversation.id, user=author.id)
     if any(parties.blocks(other, sender) for other in others):
         raise NotAllowed("The receiver has blocked this number.")
 

@@ -42,9 +42,7 @@ def totals_of(users: Collection[int]) -> dict[int, Totals]:
     for row in unread_of(users) + unread_in_crowds_of(users):
         messages[row.user_id] += row.messages
         chats[row.user_id] += row.chats
-    return {
-        user_id: shown(pending.get(user_id, 0), messages[user_id], chats[user_id]) for user_id in users
-    }
+    return {user_id: shown(pending.get(user_id, 0), messages[user_id], chats[user_id]) for user_id in users}
 
 
 def shown(pending: int, messages: int, chats: int) -> Totals:
