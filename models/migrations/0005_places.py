@@ -48,6 +48,15 @@ class Participant(Frozen):
 
 TOLD = SQL("(newest_id IS NOT NULL OR status = 'hidden') AND status IN ('active', 'hidden', 'asked')")
 Participant.add_index(Participant.conversation, where=TOLD, name="participant_told")
+ASKING = SQL("(kind = 'pending' OR kind = 'declined')")
+Participant.add_index(
+    Participant.user,
+    Participant.status,
+    Participant.kind,
+    Participant.conversation,
+    where=ASKING,
+    name="participant_request",
+)
 UNREAD = Participant.last_seq - Participant.read_seq - Participant.own_unread
 Participant.add_index(Participant.user, Participant.status, UNREAD, name="participant_unread")
 

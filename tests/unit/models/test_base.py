@@ -404,10 +404,30 @@ def test_hot_queries_search_and_never_scan(store: Settings, query: Prepared) -> 
     assert not engines.chosen().is_scan(plan), plan
 
 
-def test_unread_conversations_are_counted_in_their_index(store: Settings) -> None:
-    """Counting what is unread touches only the rows that are."""
-    unread_conversations.compile()
-    assert engines.chosen().by_unread in engines.chosen().plan(unread_conversations)
+def test_what_is_unread_is_summed_in_its_index(store: Settings) -> None:
+    """Summing what is unread touches only the rows that are."""
+    query = unread_of.sized[1]
+    query.compile()
+    assert engines.chosen().by_unread in engines.chosen().plan(query)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        page_of_conversations,
+        page_of_rooms,
+        page_of((ACTIVE,), APPS),
+        page_of((ACTIVE,), (FORUM,)),
+        *(page_of_requests(direction, PENDING) for direction in ("sent", "received", "all")),
+        page_of_messages,
+        page_of_calls,
+    ],
+)
+def test_a_page_is_read_in_its_order(store: Settings, query: Prepared) -> None:
+    """A page is read from an index in the order in which it is shown, and nothing else is sorted for it."""
+    query.compile()
+    plan = engines.chosen().plan(query)
+    assert not engines.chosen().is_sort(plan), plan
 
 
 def test_a_list_costs_the_same_number_of_queries_for_two_rows_as_for_twenty(cast: Cast) -> None:
