@@ -65,7 +65,7 @@ QUERIES = {
         WHERE p.last_seq IS NOT NULL OR p.status <> 'left'
         GROUP BY p.id, p.last_seq, c.last_seq, p.read_seq, p.own_unread
         HAVING COALESCE(p.last_seq, c.last_seq) - p.read_seq - p.own_unread <> COUNT(m.id)""",
-    "user {0}: {1} places of the status {2} and the kind {3} are counted, {4} of them unread, "
+    "account {0}: {1} places of the status {2} and the kind {3} are counted, {4} of them unread, "
     "but there are {5} and {6}": """
         SELECT user_id, SUM(number), status, kind, SUM(unread), SUM(there), SUM(behind) FROM (
             SELECT user_id, status, kind, number, unread, 0 AS there, 0 AS behind FROM place_count

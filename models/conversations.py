@@ -224,6 +224,9 @@ CROWD = 50
 # Whom every message touches: who is told of it, and who has hidden the conversation and sees it again.
 TOLD = SQL("(newest_id IS NOT NULL OR status = 'hidden') AND status IN ('active', 'hidden', 'asked')")
 Participant.add_index(Participant.conversation, where=TOLD, name="participant_told")
+Participant.add_index(
+    Participant.user, Participant.status, where=SQL("newest_id IS NULL"), name="participant_in_crowd"
+)
 ASKING = SQL("(kind = 'pending' OR kind = 'declined')")
 Participant.add_index(
     Participant.user,

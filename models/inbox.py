@@ -62,19 +62,18 @@ def _unread_conversations() -> Any:
     in_crowds = _crowds(Participant.select(fn.COUNT(Participant.id))).where(
         Participant.user == slot("user"),
         Participant.status == ACTIVE,
-        Participant.kind.in_(KINDS),
         UNREAD_THERE > 0,
     )
-    return _counted(total(PlaceCount.unread) + in_crowds, [ACTIVE], KINDS)
+    return _counted(total(PlaceCount.unread) + in_crowds, [ACTIVE])
 
 
 def _conversations_of() -> Any:
-    return _counted(total(PlaceCount.number), [ACTIVE], KINDS)
+    return _counted(total(PlaceCount.number), [ACTIVE])
 
 
-def _counted(number: Any, statuses: Sequence[str], kinds: Sequence[str]) -> Any:
+def _counted(number: Any, statuses: Sequence[str]) -> Any:
     return PlaceCount.select(fn.COALESCE(number, 0).alias("number")).where(
-        PlaceCount.user == slot("user"), PlaceCount.status.in_(statuses), PlaceCount.kind.in_(kinds)
+        PlaceCount.user == slot("user"), PlaceCount.status.in_(statuses)
     )
 
 
@@ -159,7 +158,7 @@ def page_of(statuses: Sequence[str], kinds: Sequence[str]) -> Prepared:
 @functools.cache
 def number_of(statuses: Sequence[str], kinds: Sequence[str]) -> Prepared:
     """How many they are."""
-    return Prepared(lambda: _counted(total(PlaceCount.number), statuses, kinds))
+    return Prepared(lambda: _counted(total(PlaceCount.number), statuses).where(PlaceCount.kind.in_(kinds)))
 
 
 def _place_in() -> Any:
@@ -307,7 +306,7 @@ def unread_of(users: list[Value]) -> Any:
 @PreparedMany
 def unread_in_crowds_of(users: list[Value]) -> Any:
     """The same of crowds."""
-    return _unread(_crowds(Participant.select()), UNREAD_THERE, users).where(Participant.kind.in_(KINDS))
+    return _unread(_crowds(Participant.select()), UNREAD_THERE, users)
 
 
 def _unread(places: Any, number: Any, users: list[Value]) -> Any:

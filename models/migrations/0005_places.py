@@ -48,6 +48,9 @@ class Participant(Frozen):
 
 TOLD = SQL("(newest_id IS NOT NULL OR status = 'hidden') AND status IN ('active', 'hidden', 'asked')")
 Participant.add_index(Participant.conversation, where=TOLD, name="participant_told")
+Participant.add_index(
+    Participant.user, Participant.status, where=SQL("newest_id IS NULL"), name="participant_in_crowd"
+)
 ASKING = SQL("(kind = 'pending' OR kind = 'declined')")
 Participant.add_index(
     Participant.user,
