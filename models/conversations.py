@@ -221,13 +221,18 @@ def stored_files() -> Iterator[tuple[str, int, str]]:
 
 
 CROWD = 50
-# Whom every message touches: who is told of it, and who has hidden the conversation and sees it again.
-TOLD = SQL("(newest_id IS NOT NULL OR status = 'hidden') AND status IN ('active', 'hidden', 'asked')")
+# Whom every message touches: who is told of it, and who has hidden the conversation and sees it again. What
+# is said of an index must not be that a column equals something: SQLite would plan each query with such a
+# parameter anew.
+# index must not say that a column equals something: SQLite would plan each query with a parameter there anew.
+TOLD = SQL(
+    "(newest_id IS NOT NULL OR status NOT IN ('active', 'asked')) AND status IN ('active', 'hidden', 'asked')"
+)
 Participant.add_index(Participant.conversation, where=TOLD, name="participant_told")
 Participant.add_index(
     Participant.user, Participant.status, where=SQL("newest_id IS NULL"), name="participant_in_crowd"
 )
-ASKING = SQL("(kind = 'pending' OR kind = 'declined')")
+ASKING = SQL("kind IN ('pending', 'declined')")
 Participant.add_index(
     Participant.user,
     Participant.status,

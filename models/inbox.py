@@ -12,6 +12,7 @@ from .base import Prepared, PreparedMany, slot, total
 from .conversations import (
     ACTIVE,
     ASKED,
+    ASKING,
     DARKCHAT,
     KINDS,
     PENDING,
@@ -174,11 +175,8 @@ def page_of_requests(direction: str, kind: str) -> Prepared:
     """Requests that are ``sent``, ``received``, or ``all``, the newest first."""
 
     def asking(status: str) -> Any:
-        # The kind stands in the query itself, or an engine could not tell that its index fits.
         return Participant.select(Participant.id, Participant.conversation).where(
-            Participant.user == slot("user"),
-            Participant.status == status,
-            Participant.kind == SQL(f"'{kind}'"),
+            Participant.user == slot("user"), Participant.status == status, Participant.kind == kind, ASKING
         )
 
     def build() -> Any:

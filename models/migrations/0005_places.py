@@ -46,12 +46,14 @@ class Participant(Frozen):
         ]
 
 
-TOLD = SQL("(newest_id IS NOT NULL OR status = 'hidden') AND status IN ('active', 'hidden', 'asked')")
+TOLD = SQL(
+    "(newest_id IS NOT NULL OR status NOT IN ('active', 'asked')) AND status IN ('active', 'hidden', 'asked')"
+)
 Participant.add_index(Participant.conversation, where=TOLD, name="participant_told")
 Participant.add_index(
     Participant.user, Participant.status, where=SQL("newest_id IS NULL"), name="participant_in_crowd"
 )
-ASKING = SQL("(kind = 'pending' OR kind = 'declined')")
+ASKING = SQL("kind IN ('pending', 'declined')")
 Participant.add_index(
     Participant.user,
     Participant.status,
