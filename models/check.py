@@ -51,13 +51,27 @@ QUERIES = {
         LEFT JOIN message m ON m.conversation_id = c.id AND m.seq = c.last_seq
         WHERE p.status IN ('active', 'hidden', 'asked')
           AND (p.last_seq <> c.last_seq OR p.newest_id <> COALESCE(m.id, p.newest_id))""",
+    "participant {0}: his newest message is known by one of its place and its id alone": """
+        SELECT p.id FROM participant p WHERE (p.last_seq IS NULL) <> (p.newest_id IS NULL)""",
+    "participant {0}: his place is of the kind {1}, and should be {2}": """
+        SELECT p.id, p.kind, CASE WHEN c.status IN ('pending', 'declined') THEN c.status ELSE c.app END
+        FROM participant p JOIN conversation c ON c.id = p.conversation_id
+        WHERE p.kind <> CASE WHEN c.status IN ('pending', 'declined') THEN c.status ELSE c.app END""",
     "participant {0}: {1} messages count as unread, but {2} are": """
-        SELECT p.id, p.last_seq - p.read_seq - p.own_unread, COUNT(m.id)
-        FROM participant p LEFT JOIN message m
+        SELECT p.id, COALESCE(p.last_seq, c.last_seq) - p.read_seq - p.own_unread, COUNT(m.id)
+        FROM participant p JOIN conversation c ON c.id = p.conversation_id LEFT JOIN message m
           ON m.conversation_id = p.conversation_id AND COALESCE(m.author_id, 0) <> p.user_id
-         AND m.seq > p.read_seq AND m.seq <= p.last_seq
-        GROUP BY p.id, p.last_seq, p.read_seq, p.own_unread
-        HAVING p.last_seq - p.read_seq - p.own_unread <> COUNT(m.id)""",
+         AND m.seq > p.read_seq AND m.seq <= COALESCE(p.last_seq, c.last_seq)
+        WHERE p.last_seq IS NOT NULL OR p.status <> 'left'
+        GROUP BY p.id, p.last_seq, c.last_seq, p.read_seq, p.own_unread
+        HAVING COALESCE(p.last_seq, c.last_seq) - p.read_seq - p.own_unread <> COUNT(m.id)""",
+    "account {0}: {1} places of the status {2} and the kind {3} are counted, {4} of them unread, "
+    "but there are {5} and {6}": """
+        SELECT user_id, SUM(number), status, kind, SUM(unread), SUM(there), SUM(behind) FROM (
+            SELECT user_id, status, kind, number, unread, 0 AS there, 0 AS behind FROM place_count
+            UNION ALL SELECT user_id, status, kind, 0, 0, 1,
+                CASE WHEN last_seq - read_seq - own_unread > 0 THEN 1 ELSE 0 END FROM participant) s
+        GROUP BY user_id, status, kind HAVING SUM(number) <> SUM(there) OR SUM(unread) <> SUM(behind)""",
     "attachment {0}: it was uploaded by {1}, and user {2} sent it": """
         SELECT a.id, g.uploader_id, m.author_id
         FROM attachment a

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from peewee import (
+    SQL,
     BooleanField,
     Check,
     ForeignKeyField,
@@ -18,10 +19,13 @@ from .users import User
 
 ACTIVE, HIDDEN, LEFT, IGNORING, ASKED = "active", "hidden", "left", "ignoring", "asked"
 # Those who are in a conversation, whether they see it or not.
-THERE = [ACTIVE, HIDDEN]
+THERE = (ACTIVE, HIDDEN)
 OPEN, CLOSED, PENDING, DECLINED = "active", "closed", "pending", "declined"
 FORUM, DARKCHAT, MESSAGES, CHAT = "forum", "darkchat", "messages", "chat"
 DIRECT = (MESSAGES, CHAT)
+# What conversations are to those in them: of an app, or a chat that is asked for.
+APPS, REQUESTS = (FORUM, DARKCHAT, MESSAGES, CHAT), (PENDING, DECLINED)
+KINDS = APPS + REQUESTS
 SAID, JOINED, GONE, REMOVED = "text", "joined", "left", "removed"
 
 
@@ -59,6 +63,11 @@ class Conversation(Table):
     def is_closed(self) -> bool:
         return bool(self.status == CLOSED)
 
+    @property
+    def kind(self) -> str:
+        """What it is to those who are in it: one of its app's, or a chat that is not accepted."""
+        return str(self.status if self.status in REQUESTS else self.app)
+
 
 def hold(conversation_id: int) -> Conversation:
     """The conversation, in which nobody else comes, goes or says anything until this transaction ends."""
@@ -74,14 +83,13 @@ def is_direct(app: str) -> bool:
 
 
 class Participant(Table):
-    """A user's place in a conversation, with his read mark.
+    """A user's place in a conversation of a *kind*, with his read mark.
 
-    *status*: ``active``; ``hidden`` until the next message; ``left`` for good; ``asked`` for a chat that he
-    has not accepted; ``ignoring``, that is invited by somebody whom he ignores, so that he never sees it.
     *last_seq* and *newest_id* are the place and the id of the conversation's newest message, or 0 and the
     newest id there was when it began; they stand here as well so that listing and counting touch nothing
-    but a user's own rows. *read_seq* is the read mark, *own_unread* the number of his own messages behind
-    it. What is unread: ``UNREAD`` below.
+    but a user's own rows. Where more than a ``CROWD`` would have to be told of every message they are null,
+    and who asks looks at the conversation. *read_seq* is the read mark, *own_unread* the number of his own
+    messages behind it. What is unread: ``UNREAD`` below.
     """
 
     conversation_id: int
@@ -89,9 +97,10 @@ class Participant(Table):
 
     conversation = ForeignKeyField(Conversation, backref="participants", on_delete="CASCADE", index=False)
     user = ForeignKeyField(User, index=False)
+    kind = CharField(default=FORUM)
     status = CharField(default=ACTIVE)
-    last_seq = IntegerField(default=0)
-    newest_id = IntegerField(default=0)
+    last_seq = IntegerField(null=True, default=0)
+    newest_id = IntegerField(null=True, default=0)
     read_seq = IntegerField(default=0)
     own_unread = IntegerField(default=0)
     read_at = MomentField(null=True)
@@ -99,11 +108,19 @@ class Participant(Table):
     invite_reason = CleanText(default="")
 
     class Meta:
-        indexes = ((("conversation", "user"), True), (("user", "status", "newest_id"), False))
+        indexes = (
+            (("conversation", "user"), True),
+            (("user", "status", "kind", "newest_id", "conversation"), False),
+        )
         constraints = [
             Check("read_seq >= 0 AND own_unread >= 0 AND read_seq + own_unread <= last_seq"),
             Check(f"status IN ('{ACTIVE}', '{HIDDEN}', '{LEFT}', '{IGNORING}', '{ASKED}')"),
         ]
+
+    @classmethod
+    def create_table(cls, safe: bool = True, **options: Any) -> None:
+        super().create_table(safe, **options)
+        count_places()
 
     @classmethod
     def of(cls, user: User) -> Any:
@@ -138,14 +155,6 @@ class Message(Table):
             Check("seq > 0"),
             Check(f"kind IN ('{SAID}', '{JOINED}', '{GONE}', '{REMOVED}')"),
         ]
-
-
-def newest_id(conversation: Conversation) -> int:
-    """The id of the newest message, and of the newest of all where nothing has been said yet."""
-    newest = Message.select(fn.MAX(Message.id))
-    if conversation.last_seq:
-        newest = newest.where(Message.conversation == conversation, Message.seq == conversation.last_seq)
-    return newest.scalar() or 0
 
 
 class UploadGroup(Table):
@@ -212,5 +221,75 @@ def stored_files() -> Iterator[tuple[str, int, str]]:
         yield "account", user.id, user.avatar
 
 
-UNREAD = Participant.last_seq - Participant.read_seq - Participant.own_unread
+CROWD = 50
+# Whom every message touches: who is told of it, and who has hidden the conversation and sees it again. What
+# is said of an index must not be that a column equals something: SQLite would plan each query with such a
+# parameter anew.
+# index must not say that a column equals something: SQLite would plan each query with a parameter there anew.
+TOLD = SQL(
+    "(newest_id IS NOT NULL OR status NOT IN ('active', 'asked')) AND status IN ('active', 'hidden', 'asked')"
+)
+Participant.add_index(Participant.conversation, where=TOLD, name="participant_told")
+Participant.add_index(
+    Participant.user, Participant.status, where=SQL("newest_id IS NULL"), name="participant_in_crowd"
+)
+ASKING = SQL("kind IN ('pending', 'declined')")
+Participant.add_index(
+    Participant.user,
+    Participant.status,
+    Participant.kind,
+    Participant.conversation,
+    where=ASKING,
+    name="participant_request",
+)
+
+
+def unread_up_to(newest: Any) -> Any:
+    """How much is unread at a place in a conversation whose newest message has the place *newest*."""
+    return newest - Participant.read_seq - Participant.own_unread
+
+
+UNREAD = unread_up_to(Participant.last_seq)
 Participant.add_index(Participant.user, Participant.status, UNREAD, name="participant_unread")
+
+
+class PlaceCount(Table):
+    """How many places a user has with one *status* in conversations of one *kind*, for counting at once.
+
+    *unread* is in how many of them something is unread, without those in crowds. The engine itself keeps
+    these rows as places come, change and go.
+    """
+
+    user = ForeignKeyField(User, on_delete="CASCADE", index=False)
+    status = CharField()
+    kind = CharField()
+    number = IntegerField()
+    unread = IntegerField()
+
+    class Meta:
+        indexes = ((("user", "status", "kind"), True),)
+
+
+def is_unread(row: str) -> str:
+    return f"CASE WHEN {row}.last_seq - {row}.read_seq - {row}.own_unread > 0 THEN 1 ELSE 0 END"
+
+
+LESS = f"""
+    UPDATE place_count SET number = number - 1, unread = unread - {is_unread("OLD")}
+    WHERE user_id = OLD.user_id AND status = OLD.status AND kind = OLD.kind;"""  # noqa: S608 - our own words
+MORE = f"""
+    INSERT INTO place_count (user_id, status, kind, number, unread)
+    VALUES (NEW.user_id, NEW.status, NEW.kind, 1, {is_unread("NEW")})
+    ON CONFLICT (user_id, status, kind) DO UPDATE
+    SET number = place_count.number + 1, unread = place_count.unread + excluded.unread;"""  # noqa: S608 - the same
+MOVED = f"OLD.status <> NEW.status OR OLD.kind <> NEW.kind OR {is_unread('OLD')} <> {is_unread('NEW')}"
+
+
+def count_places() -> None:
+    """Let the engine count places from now on."""
+    for event, condition, work in (
+        ("INSERT", "1 = 1", MORE),
+        ("UPDATE", MOVED, LESS + MORE),
+        ("DELETE", "1 = 1", LESS),
+    ):
+        database.obj.do_after(event, "participant", condition, work)

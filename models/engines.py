@@ -153,6 +153,11 @@ class Embedded(SqliteDatabase):
         except OverflowError as error:
             raise DataError("a number is too large") from error
 
+    def do_after(self, event: str, table: str, condition: str, work: str) -> None:
+        """Let statements be carried out with each row of a table that comes, changes or goes."""
+        name = f"{table}_after_{event.lower()}"
+        self.execute_sql(f"CREATE TRIGGER {name} AFTER {event} ON {table} WHEN {condition} BEGIN {work} END")
+
     def learn(self) -> None:
         """Get to know rows of which there are suddenly many; SQLite plans well enough without."""
 
@@ -349,6 +354,18 @@ class Server(PostgresqlDatabase):
         with as_peewee_does, self.cursor() as cursor, cursor.copy(statement) as copy:
             for row in rows:
                 copy.write_row(row)
+
+    def do_after(self, event: str, table: str, condition: str, work: str) -> None:
+        """Let statements be carried out with each row of a table that comes, changes or goes."""
+        name = f"{table}_after_{event.lower()}"
+        self.execute_sql(
+            f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS "
+            f"$$ BEGIN {work} RETURN NULL; END $$"
+        )
+        self.execute_sql(
+            f"CREATE TRIGGER {name} AFTER {event} ON {table} FOR EACH ROW WHEN ({condition}) "
+            f"EXECUTE FUNCTION {name}()"
+        )
 
     def learn(self) -> None:
         """Get to know rows of which there are suddenly many; without, queries over all of them take hours."""

@@ -1,18 +1,20 @@
 """What is asked of conversations for those who take part in them: lists, counts and pages, prepared."""
 
 import functools
+import itertools
+import operator
+from collections.abc import Sequence
 from typing import Any
 
-from peewee import JOIN, Value, fn
+from peewee import JOIN, SQL, Value, fn
 
 from .base import Prepared, PreparedMany, slot, total
 from .conversations import (
     ACTIVE,
     ASKED,
-    CHAT,
-    CLOSED,
+    ASKING,
     DARKCHAT,
-    OPEN,
+    KINDS,
     PENDING,
     THERE,
     UNREAD,
@@ -20,6 +22,8 @@ from .conversations import (
     Conversation,
     Message,
     Participant,
+    PlaceCount,
+    unread_up_to,
 )
 from .users import User
 
@@ -45,15 +49,32 @@ def conversation_with_place(user: User, conversation_id: int) -> Conversation | 
     return found
 
 
+# What is unread of a conversation, whose own row is at hand.
+UNREAD_THERE = unread_up_to(Conversation.last_seq)
+IS_LAST = (Message.conversation == Conversation.id) & (Message.seq == Conversation.last_seq)
+
+
+def _crowds(query: Any) -> Any:
+    """The places in crowds, with which the newest message is looked for in the conversation."""
+    return query.join(Conversation).where(Participant.newest_id.is_null())
+
+
 def _unread_conversations() -> Any:
-    return Participant.select(fn.COUNT(Participant.id).alias("number")).where(
-        Participant.user == slot("user"), Participant.status == ACTIVE, UNREAD > 0
+    in_crowds = _crowds(Participant.select(fn.COUNT(Participant.id))).where(
+        Participant.user == slot("user"),
+        Participant.status == ACTIVE,
+        UNREAD_THERE > 0,
     )
+    return _counted(total(PlaceCount.unread) + in_crowds, [ACTIVE])
 
 
 def _conversations_of() -> Any:
-    return Participant.select(fn.COUNT(Participant.id).alias("number")).where(
-        Participant.user == slot("user"), Participant.status == ACTIVE
+    return _counted(total(PlaceCount.number), [ACTIVE])
+
+
+def _counted(number: Any, statuses: Sequence[str]) -> Any:
+    return PlaceCount.select(fn.COALESCE(number, 0).alias("number")).where(
+        PlaceCount.user == slot("user"), PlaceCount.status.in_(statuses)
     )
 
 
@@ -61,100 +82,109 @@ def _conversations_of() -> Any:
 SAYING = (Message.body, Message.image_url, Message.link_url, Message.client_id)
 
 
-def _places() -> Any:
-    """What a user's list of conversations says of each, read from his own places in them."""
-    return (
-        Participant.select(
-            Participant.conversation.alias("id"),
-            Conversation.subject,
-            Conversation.app,
-            Conversation.status,
-            Conversation.open_invite,
-            Conversation.starter,
-            Conversation.started_at,
-            Conversation.last_seq,
-            UNREAD.alias("unread"),
-            Participant.invite_reason,
-            Conversation.peer,
-            Conversation.join_code,
-            Participant.status.alias("place"),
-            Participant.read_at,
-            Message.id.alias("last_id"),
-            Message.author.alias("last_author_id"),
-            Message.sent_at.alias("last_sent_at"),
-            *SAYING,
+def _places(picked: Any = None) -> Any:
+    """What a user's list of conversations says of each, read from his own places in them.
+
+    :param picked: the ids of those places that are wanted, as another query
+    """
+    places = Participant.select(
+        Participant.conversation.alias("id"),
+        Conversation.subject,
+        Conversation.app,
+        Conversation.status,
+        Conversation.open_invite,
+        Conversation.starter,
+        Conversation.started_at,
+        Conversation.last_seq,
+        UNREAD_THERE.alias("unread"),
+        Participant.invite_reason,
+        Conversation.peer,
+        Conversation.join_code,
+        Participant.status.alias("place"),
+        Participant.read_at,
+        Message.id.alias("last_id"),
+        Message.author.alias("last_author_id"),
+        Message.sent_at.alias("last_sent_at"),
+        *SAYING,
+    )
+    if picked is not None:
+        places = places.join(picked, on=(picked.c.id == Participant.id)).switch(Participant)
+    return places.join(Conversation).join(Message, JOIN.LEFT_OUTER, on=IS_LAST)
+
+
+def _picked(user: Any, statuses: Sequence[str], kinds: Sequence[str]) -> Any:
+    """A user's places of certain statuses and kinds, the one with the newest message first.
+
+    Each status of each kind is read from the index in this order, and so no further than is asked for. What
+    is in crowds has to be put into it.
+    """
+    mine = Participant.select(Participant.id, Participant.newest_id, Participant.conversation).where(
+        Participant.user == user
+    )
+    parts = [
+        mine.where(
+            Participant.status == status, Participant.kind == kind, Participant.newest_id.is_null(False)
         )
-        .join(Conversation)
+        for status, kind in itertools.product(statuses, kinds)
+    ]
+    in_crowds = (
+        _crowds(Participant.select(Participant.id, Message.id, Participant.conversation))
         .join(
             Message,
             JOIN.LEFT_OUTER,
-            on=(Message.id == Participant.newest_id) & (Message.conversation == Conversation.id),
+            on=IS_LAST,
         )
-        .where(Participant.user == slot("user"))
+        .where(
+            Participant.user == user,
+            Participant.status.in_(statuses),
+            Participant.kind.in_(kinds),
+        )
     )
+    return functools.reduce(operator.add, [*parts, in_crowds]).order_by(SQL("2 DESC"), SQL("3 DESC"))
 
 
-def _page(places: Any) -> Any:
-    return (
-        places.order_by(Participant.newest_id.desc(), Participant.conversation.desc())
-        .limit(slot("limit"))
-        .offset(slot("offset"))
-    )
+@functools.cache
+def page_of(statuses: Sequence[str], kinds: Sequence[str]) -> Prepared:
+    """A page of a user's conversations in which he has one of these places, the newest first."""
+
+    def build() -> Any:
+        picked = (
+            _picked(slot("user"), statuses, kinds).limit(slot("limit")).offset(slot("offset")).alias("picked")
+        )
+        return _places(picked).order_by(picked.c.newest_id.desc(), picked.c.conversation_id.desc())
+
+    return Prepared(build)
 
 
-def _page_of_conversations() -> Any:
-    return _page(_places().where(Participant.status == ACTIVE))
-
-
-def _page_of_rooms() -> Any:
-    return _page(_places().where(Participant.status.in_(THERE), Conversation.app == DARKCHAT))
+@functools.cache
+def number_of(statuses: Sequence[str], kinds: Sequence[str]) -> Prepared:
+    """How many they are."""
+    return Prepared(lambda: _counted(total(PlaceCount.number), statuses).where(PlaceCount.kind.in_(kinds)))
 
 
 def _place_in() -> Any:
-    return _places().where(Participant.conversation == slot("conversation"))
+    return _places().where(Participant.user == slot("user"), Participant.conversation == slot("conversation"))
 
 
-def _in_talk(query: Any) -> Any:
-    """Those conversations, of all apps or of one, in which the user sees what is said by both sides."""
-    is_wanted = (slot("app") == "") | (Conversation.app == slot("app"))
-    return query.where(Participant.status == ACTIVE, Conversation.status.in_([OPEN, CLOSED]), is_wanted)
-
-
-def _page_of_chats() -> Any:
-    return _page(_in_talk(_places()))
-
-
-def _chats_of() -> Any:
-    counted = Participant.select(fn.COUNT(Participant.id).alias("number")).join(Conversation)
-    return _in_talk(counted.where(Participant.user == slot("user")))
-
-
-def _requested(query: Any, direction: str) -> Any:
-    """Those chats with a certain status that the user has asked for, or is asked for, or both."""
-    sent = (Conversation.starter == slot("user")) & (Participant.status == ACTIVE)
-    received = Participant.status == ASKED
-    ways = {"sent": sent, "received": received, "all": sent | received}
-    return query.where(Conversation.app == CHAT, Conversation.status == slot("status"), ways[direction])
+# Whether a user's place in a chat that is asked for says that he has asked, or that he is asked.
+DIRECTIONS = {"sent": (ACTIVE,), "received": (ASKED,), "all": (ACTIVE, ASKED)}
 
 
 @functools.cache
-def page_of_requests(direction: str) -> Prepared:
+def page_of_requests(direction: str, kind: str) -> Prepared:
     """Requests that are ``sent``, ``received``, or ``all``, the newest first."""
-    return Prepared(
-        lambda: (
-            _requested(_places(), direction)
-            .order_by(Participant.conversation.desc())
-            .limit(slot("limit"))
-            .offset(slot("offset"))
+
+    def asking(status: str) -> Any:
+        return Participant.select(Participant.id, Participant.conversation).where(
+            Participant.user == slot("user"), Participant.status == status, Participant.kind == kind, ASKING
         )
-    )
 
+    def build() -> Any:
+        found = functools.reduce(operator.add, map(asking, DIRECTIONS[direction]))
+        picked = found.order_by(SQL("2 DESC")).limit(slot("limit")).offset(slot("offset")).alias("picked")
+        return _places(picked).order_by(picked.c.conversation_id.desc())
 
-@functools.cache
-def requests_of(direction: str) -> Prepared:
-    """How many of them there are."""
-    counted = Participant.select(fn.COUNT(Participant.id).alias("number")).join(Conversation)
-    return Prepared(lambda: _requested(counted.where(Participant.user == slot("user")), direction))
+    return Prepared(build)
 
 
 def _of_page(query: Any) -> Any:
@@ -173,37 +203,50 @@ def _page_with_authors() -> Any:
     return _of_page(Message.select(*said).join(User, JOIN.LEFT_OUTER))
 
 
+def _carried() -> Any:
+    return Attachment.select(
+        Attachment.id,
+        Attachment.message,
+        Attachment.filename,
+        Attachment.extension,
+        Attachment.size,
+        Attachment.thumbnail,
+    )
+
+
+def _others_in() -> Any:
+    """The users with whom a user is in a conversation."""
+    return (
+        User.select(User)
+        .join(Participant, on=(Participant.user == User.id))
+        .where(Participant.conversation == slot("conversation"), User.id != slot("user"))
+    )
+
+
 def _attachments_of_page() -> Any:
     return (
-        Attachment.select(
-            Attachment.id,
-            Attachment.message,
-            Attachment.filename,
-            Attachment.extension,
-            Attachment.size,
-            Attachment.thumbnail,
-        )
+        _carried()
         .join(Message)
         .where(Message.conversation == slot("conversation"), Message.seq.between(slot("first"), slot("last")))
         .order_by(Attachment.id)
     )
 
 
-def attachments_with(message_ids: list[int]) -> Any:
-    """What these messages carry, in the order of the uploads."""
-    return Attachment.select().where(Attachment.message.in_(message_ids)).order_by(Attachment.id)
-
-
 unread_conversations = Prepared(_unread_conversations)
 conversations_of = Prepared(_conversations_of)
-page_of_conversations = Prepared(_page_of_conversations)
-page_of_rooms = Prepared(_page_of_rooms)
+page_of_conversations = page_of((ACTIVE,), KINDS)
+page_of_rooms = page_of(THERE, (DARKCHAT,))
 place_in = Prepared(_place_in)
-page_of_chats = Prepared(_page_of_chats)
-chats_of = Prepared(_chats_of)
+others_in = Prepared(_others_in)
 page_of_messages = Prepared(_page_of_messages)
 page_with_authors = Prepared(_page_with_authors)
 attachments_of_page = Prepared(_attachments_of_page)
+
+
+@PreparedMany
+def attachments_with(messages: list[Value]) -> Any:
+    """What these messages carry, in the order of the uploads."""
+    return _carried().where(Attachment.message.in_(messages)).order_by(Attachment.id)
 
 
 @PreparedMany
@@ -234,13 +277,7 @@ RECENT = 200
 
 def people_met(user: User) -> Any:
     """Those with whom *user* talks, by the newest message of a conversation they share."""
-    mine = (
-        Participant.of(user)
-        .select(Participant.conversation, Participant.newest_id)
-        .order_by(Participant.newest_id.desc())
-        .limit(RECENT)
-        .alias("mine")
-    )
+    mine = _picked(user.id, (ACTIVE,), KINDS).limit(RECENT).alias("mine")
     return (
         User.enabled()
         .join(Participant, on=(Participant.user == User.id))
@@ -254,25 +291,30 @@ def people_met(user: User) -> Any:
 @PreparedMany
 def unread_of(users: list[Value]) -> Any:
     """For each of these users who has not read everything: how many messages, in how many conversations."""
+    return _unread(Participant.select(), UNREAD, users)
+
+
+@PreparedMany
+def unread_in_crowds_of(users: list[Value]) -> Any:
+    """The same of crowds."""
+    return _unread(_crowds(Participant.select()), UNREAD_THERE, users)
+
+
+def _unread(places: Any, number: Any, users: list[Value]) -> Any:
     return (
-        Participant.select(
-            Participant.user,
-            total(UNREAD).alias("messages"),
-            fn.COUNT(Participant.id).alias("chats"),
+        places.select(
+            Participant.user, total(number).alias("messages"), fn.COUNT(Participant.id).alias("chats")
         )
-        .where(Participant.user.in_(users), Participant.status == ACTIVE, UNREAD > 0)
+        .where(Participant.user.in_(users), Participant.status == ACTIVE, number > 0)
         .group_by(Participant.user)
     )
 
 
 @PreparedMany
 def requests_to(users: list[Value]) -> Any:
-    """For each of these users who is asked for chats: how many of them wait for his answer."""
-    return (
-        Participant.select(Participant.user, fn.COUNT(Participant.id).alias("number"))
-        .join(Conversation)
-        .where(Participant.user.in_(users), Participant.status == ASKED, Conversation.status == PENDING)
-        .group_by(Participant.user)
+    """For each of these users who was ever asked for chats: how many of them wait for his answer."""
+    return PlaceCount.select(PlaceCount.user, PlaceCount.number).where(
+        PlaceCount.user.in_(users), PlaceCount.status == ASKED, PlaceCount.kind == PENDING
     )
 
 

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from peewee import JOIN, BigIntegerField, BooleanField, Check, ForeignKeyField, TextField
+from peewee import JOIN, BigIntegerField, BooleanField, Check, ForeignKeyField, TextField, Value
 
-from .base import CharField, MomentField, Prepared, Table, now, slot
+from .base import CharField, MomentField, Prepared, PreparedMany, Table, now, slot
 from .cleaning import CleanName, CleanText
 from .users import User
 
@@ -165,6 +165,75 @@ def _page_of_calls() -> Any:
     )
 
 
+def _blocked_number() -> Any:
+    return BlockedNumber.select(BlockedNumber.id).where(
+        BlockedNumber.owner == slot("owner"), BlockedNumber.key == slot("key")
+    )
+
+
+def _here() -> Any:
+    return Source.select(Source.id).where(Source.user == slot("user"))
+
+
+KEPT = [field for field in Call._meta.sorted_fields if field.name != "id"]
+
+
+def _keep() -> Any:
+    return Call.insert({field: slot(field.name, field) for field in KEPT}).returning(Call.id)
+
+
+def _enter() -> Any:
+    """Put a call into the history of one of its sides."""
+    return CallEntry.insert(call=slot("call"), user=slot("user"), is_outgoing=slot("is_outgoing"))
+
+
+def _hold_line() -> Any:
+    return Line.insert(key=slot("key"), call=slot("call"))
+
+
+@PreparedMany
+def free_lines(calls: list[Value]) -> Any:
+    return Line.delete().where(Line.call.in_(calls)).returning(Line.id)
+
+
+RINGS = Call.ended_at.is_null() & Call.answered_at.is_null()
+LIVE = Call.ended_at.is_null()
+SIDES = (Call.id, Call.caller, Call.callee)
+
+
+def lapsed(moment: Any) -> Any:
+    """The lines of calls that nobody has answered in time and that are not over yet."""
+    return Line.select(Line.call).join(Call).where(Call.answered_at.is_null(), Call.rings_until <= moment)
+
+
+def _lapse() -> Any:
+    """Let the calls that nobody has answered in time be over."""
+    late = Call.id.in_(lapsed(slot("now"))) & RINGS
+    return Call.update(ended_at=Call.rings_until, outcome=slot("outcome")).where(late).returning(*SIDES)
+
+
+def _ending(still: Any) -> Prepared:
+    return Prepared(
+        lambda: (
+            Call.update(ended_at=slot("now"), outcome=slot("outcome"))
+            .where(Call.id == slot("call"), still)
+            .returning(*SIDES)
+        )
+    )
+
+
+def store_call(call: Call) -> None:
+    """Store a call, and give it its id."""
+    call.id = _call_kept.one(**{field.name: call.__data__.get(field.name) for field in KEPT}).id
+
+
+_call_kept = Prepared(_keep)
+lapse_calls = Prepared(_lapse)
+end_ringing, end_live = _ending(RINGS), _ending(LIVE)
+enter_call = Prepared(_enter)
+hold_line = Prepared(_hold_line)
+is_here = Prepared(_here)
+blocked_number = Prepared(_blocked_number)
 source_owner = Prepared(_source_owner)
 source_of = Prepared(_source_of)
 call_with = Prepared(_call_with)

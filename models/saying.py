@@ -5,7 +5,7 @@ from typing import Any
 from peewee import Case
 
 from .base import Prepared, now, slot
-from .conversations import ACTIVE, ASKED, HIDDEN, THERE, Conversation, Message, Participant
+from .conversations import ACTIVE, HIDDEN, TOLD, Conversation, Message, Participant
 
 
 def _next_seq() -> Any:
@@ -32,21 +32,36 @@ def _say() -> Any:
 
 
 def _told() -> Any:
-    """Let all who are there know of the newest message; who has hidden the conversation sees it again."""
+    """Let all who are told know of the newest message; who has hidden the conversation sees it again.
+
+    The reader's mark moves along, so that his place is not counted as unread in between.
+    """
+    is_told = Participant.newest_id.is_null(False)
     is_reader = Participant.user == slot("reader")
     return Participant.update(
-        last_seq=slot("seq"),
-        newest_id=slot("message"),
+        last_seq=Case(None, [(is_told, slot("seq"))]),
+        newest_id=Case(None, [(is_told, slot("message"))]),
         status=Case(Participant.status, [(HIDDEN, ACTIVE)], Participant.status),
         read_seq=Case(None, [(is_reader, slot("seq"))], Participant.read_seq),
         own_unread=Case(None, [(is_reader, 0)], Participant.own_unread),
         read_at=Case(None, [(is_reader, slot("moment", Participant.read_at))], Participant.read_at),
-    ).where(Participant.conversation == slot("conversation"), Participant.status.in_([*THERE, ASKED]))
+    ).where(Participant.conversation == slot("conversation"), TOLD)
+
+
+def _read_in_crowd() -> Any:
+    return Participant.update(
+        read_seq=slot("seq"), own_unread=0, read_at=slot("moment", Participant.read_at)
+    ).where(
+        Participant.conversation == slot("conversation"),
+        Participant.user == slot("reader"),
+        Participant.newest_id.is_null(),
+    )
 
 
 next_seq = Prepared(_next_seq)
 _store = Prepared(_say)
 _tell = Prepared(_told)
+_read_untold = Prepared(_read_in_crowd)
 WORDS = [field.name for field in Message._meta.sorted_fields[1:]]
 
 
@@ -59,10 +74,7 @@ def store_message(**values: Any) -> Message:
 
 def tell(message: Message, reader: int | None) -> None:
     """Let everyone in the conversation know of its newest message; the *reader* has read it."""
-    _tell.do(
-        conversation=message.conversation_id,
-        seq=message.seq,
-        message=message.id,
-        reader=reader,
-        moment=message.sent_at,
-    )
+    place = {"conversation": message.conversation_id, "seq": message.seq, "moment": message.sent_at}
+    _tell.do(message=message.id, reader=reader, **place)
+    if reader is not None:
+        _read_untold.do(reader=reader, **place)

@@ -6,9 +6,9 @@ import time
 import unicodedata
 from typing import Any
 
-from peewee import BooleanField, Check, ForeignKeyField
+from peewee import BooleanField, Check, ForeignKeyField, Value
 
-from .base import CharField, MomentField, Prepared, Table, milliseconds, now, slot
+from .base import CharField, MomentField, Prepared, PreparedMany, Table, milliseconds, now, slot
 from .cleaning import CleanName, clean
 
 LONGEST_GIVEN = 512
@@ -192,7 +192,38 @@ def _key_label() -> Any:
     return ServerKey.select(ServerKey.label).where(ServerKey.digest == slot("digest"))
 
 
+def _user_with_key() -> Any:
+    return User.select(User).where(User.username_key == slot("key"), User.disabled_at.is_null())
+
+
+def _ignores() -> Any:
+    return IgnoredUser.select(IgnoredUser.id).where(
+        IgnoredUser.user == slot("user"), IgnoredUser.ignored == slot("ignored")
+    )
+
+
+SESSION = [field for field in Session._meta.sorted_fields if field.name != "id"]
+
+
+def _store_session() -> Any:
+    return Session.insert({field: slot(field.name, field) for field in SESSION})
+
+
+@PreparedMany
+def users_with_keys(keys: list[Value]) -> Any:
+    """The users whose names have these keys."""
+    return User.select(User).where(User.username_key.in_(keys))
+
+
+user_with_key = Prepared(_user_with_key)
+ignores = Prepared(_ignores)
+_session_stored = Prepared(_store_session)
 session_owner = Prepared(_session_owner)
 token_owner = Prepared(_token_owner)
 number_owner = Prepared(_number_owner)
 key_label = Prepared(_key_label)
+
+
+def store_session(session: Session) -> None:
+    """Store a new session."""
+    _session_stored.do(**{field.name: session.__data__[field.name] for field in SESSION})

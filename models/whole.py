@@ -28,6 +28,7 @@ from peewee import (
 
 from . import check
 from .base import HISTORY, StoreError, Table, TurnField, database, pending_migrations, runner
+from .conversations import PlaceCount
 from .engines import Row
 
 # So many rows are in memory at a time.
@@ -80,9 +81,14 @@ class Tally:
         return {table: (rows, self.digests[table].hexdigest()) for table, rows in self.rows.items()}
 
 
+# What an engine counts by itself while rows are put into other tables.
+COUNTED = PlaceCount._meta.table_name
+
+
 def tables() -> list[type[Table]]:
-    """Every table, after those to which it refers."""
-    refers = {table: table._meta.refs.values() for table in Table.__subclasses__()}
+    """Every table that is filled, after those to which it refers."""
+    filled = [table for table in Table.__subclasses__() if table is not PlaceCount]
+    refers = {table: table._meta.refs.values() for table in filled}
     return list(TopologicalSorter(refers).static_order())
 
 
@@ -167,7 +173,7 @@ def fill(
 
 def table_names() -> set[str]:
     """The tables of the open store, and of whatever else is in its database."""
-    return {name for name in database.get_tables() if not name.startswith("sqlite_")} - {HISTORY}
+    return {name for name in database.get_tables() if not name.startswith("sqlite_")} - {HISTORY, COUNTED}
 
 
 def refuse_a_stranger() -> None:
@@ -195,7 +201,7 @@ def make_tables(step: str) -> None:
     """Make the tables anew as they were at this step."""
     if step not in [each.name for each in runner().migrations()]:
         raise StoreError(f"This has had the step {step}, which this program does not know; please update it.")
-    for name in [*(table._meta.table_name for table in reversed(tables())), HISTORY]:
+    for name in [COUNTED, *(table._meta.table_name for table in reversed(tables())), HISTORY]:
         database.execute(NodeList((SQL("DROP TABLE IF EXISTS"), Entity(name))))
     runner().up(step)
 

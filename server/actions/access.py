@@ -21,6 +21,7 @@ from models import (
     name_key,
     number_owner,
     source_owner,
+    users_with_keys,
 )
 
 from ..errors import BadInput, NotAllowed, NotFound
@@ -101,7 +102,7 @@ def users_named(names: list[str], most: int) -> list[User]:
     given = {name_key(name): clean(name[:LONGEST_TOLD]).strip() for name in names if name.strip()}
     if len(given) > most:
         raise BadInput(f"At most {most} people can be named at once.")
-    found = {user.username_key: user for user in User.with_keys(list(given))}
+    found = {row.username_key: User.of_row(row) for row in users_with_keys(given)}
     unknown = [name for key, name in given.items() if key not in found]
     if unknown:
         raise NotFound(f"The following recipients could not be found: {', '.join(unknown)}")

@@ -20,6 +20,8 @@ from models import (
     digits_of,
     name_key,
     now,
+    store_session,
+    user_with_key,
 )
 
 from .. import pictures
@@ -40,7 +42,8 @@ def identify(settings: Settings, passwords: Passwords, name: str, password: str,
     Attempts count against the limit of this name and address until one is right. Where the limit is spent,
     the right password still opens from an address at which the user has a session, for as many attempts.
     """
-    user: User | None = User.enabled().where(User.username_key == name_key(name)).first()
+    row = user_with_key.one(key=name_key(name))
+    user = None if row is None else User.of_row(row)
     stored = user.password if user else None
     key = f"login {digest_of(name_key(name))} {address}"
     spent = limits.spent_logins(settings, key)
@@ -90,7 +93,7 @@ def has_session_at(user: User | None, address: str) -> bool:
 def begin_session(user: User, address: str, anonymous: bool) -> str:
     """Begin a session of *user*; its secret, which nobody can learn again."""
     secret = new_secret()
-    Session.create(user=user, digest=digest_of(secret), address=address, anonymous=anonymous)
+    store_session(Session(user=user.id, digest=digest_of(secret), address=address, anonymous=anonymous))
     return secret
 
 

@@ -7,15 +7,25 @@ from typing import Any
 from peewee import IntegrityError
 
 from models import (
+    LIVE,
+    RINGS,
+    SIDES,
     Call,
-    CallEntry,
     Line,
-    Source,
     call_on,
     database,
+    end_live,
+    end_ringing,
+    enter_call,
+    free_lines,
+    hold_line,
+    is_here,
+    lapse_calls,
     milliseconds,
     now,
+    store_call,
 )
+from models.base import Prepared
 
 from ..config import Settings
 from ..errors import BadInput, NotAllowed, NotFound
@@ -26,7 +36,6 @@ KINDS = ("phone", "video")
 ANSWERED, MISSED, CANCELLED, REJECTED = "answered", "missed", "cancelled", "rejected"
 BUSY, UNAVAILABLE, DISCONNECTED = "busy", "unavailable", "disconnected"
 RINGING, TALKING, ENDED = "ringing", "active", "ended"
-RINGS = Call.ended_at.is_null() & Call.answered_at.is_null()
 
 
 def start(settings: Settings, from_number: str, to_number: str, kind: str) -> Call | None:
@@ -54,14 +63,16 @@ def start(settings: Settings, from_number: str, to_number: str, kind: str) -> Ca
 def can_be_called(callee: Party, caller: Party) -> bool:
     """Whether the callee is here and wants to hear of the caller."""
     user = callee.user
-    is_here = user is not None and not user.disabled_at and Source.get_or_none(Source.user == user)
-    return bool(is_here) and not parties.blocks(user, caller)
+    if user is None or user.disabled_at or is_here.one(user=user.id) is None:
+        return False
+    return not parties.blocks(user, caller)
 
 
 def ring(settings: Settings, caller: Party, callee: Party, kind: str) -> Call:
     """A call that holds the lines of both; in one order, so that two calls never wait for each other."""
     call = keep(settings, caller, callee, kind, "")
-    Line.insert_many([{"key": key, "call": call} for key in sorted([caller.key, callee.key])]).execute()
+    for key in sorted([caller.key, callee.key]):
+        hold_line.do(key=key, call=call.id)
     events.calls([call])
     return call
 
@@ -69,10 +80,10 @@ def ring(settings: Settings, caller: Party, callee: Party, kind: str) -> Call:
 def keep(settings: Settings, caller: Party, callee: Party, kind: str, outcome: str) -> Call:
     """A call in the history of those of its sides that are users; it has ended if it has an *outcome*."""
     moment = now()
-    call = Call.create(
+    call = Call(
         key=str(uuid.uuid4()),
-        caller=caller.user,
-        callee=callee.user,
+        caller=caller.user and caller.user.id,
+        callee=callee.user and callee.user.id,
         from_number=caller.number,
         to_number=callee.number,
         kind=kind,
@@ -81,9 +92,10 @@ def keep(settings: Settings, caller: Party, callee: Party, kind: str, outcome: s
         ended_at=moment if outcome else None,
         outcome=outcome,
     )
+    store_call(call)
     for side, is_outgoing in ((caller, True), (callee, False)):
         if side.user is not None:
-            CallEntry.create(call=call, user=side.user, is_outgoing=is_outgoing)
+            enter_call.do(call=call.id, user=side.user.id, is_outgoing=is_outgoing)
     return call
 
 
@@ -102,7 +114,7 @@ def accept(line: Party) -> None:
 
 def reject(line: Party) -> None:
     """Decline the call that rings at the callee's."""
-    if not end_calls([ringing_at(line).id], REJECTED, RINGS):
+    if not end_one(end_ringing, ringing_at(line), REJECTED):
         raise NotFound("No call rings there.")
 
 
@@ -118,9 +130,7 @@ def end(line: Party) -> None:
     call = live(line)
     is_callee = call is not None and line.user is not None and line.user.id == call.callee_id
     ringing = REJECTED if is_callee else CANCELLED
-    if call is None or not (
-        end_calls([call.id], ringing, RINGS) or end_calls([call.id], ANSWERED, Call.ended_at.is_null())
-    ):
+    if call is None or not (end_one(end_ringing, call, ringing) or end_one(end_live, call, ANSWERED)):
         raise NotFound("There is no call.")
 
 
@@ -129,7 +139,9 @@ def end_of(keys: list[str], outcome: str) -> None:
     lines = list(Line.select().where(Line.key.in_(keys)))
     if lines:
         settle()
-        end_calls([line.call_id for line in lines], outcome, Call.ended_at.is_null())
+        these = Call.id.in_([line.call_id for line in lines]) & LIVE
+        ending = Call.update(ended_at=now(), outcome=outcome).where(these).returning(*SIDES)
+        free(list(ending.execute()))
 
 
 def end_all() -> None:
@@ -137,27 +149,20 @@ def end_all() -> None:
     end_of([line.key for line in Line.select()], DISCONNECTED)
 
 
-def end_calls(call_ids: list[int], outcome: str, still: Any) -> int:
-    """End those of these calls of which *still* is true, and free their lines; how many there were."""
-    return free(Call.update(ended_at=now(), outcome=outcome).where(Call.id.in_(call_ids), still))
+def end_one(ending: Prepared, call: Any, outcome: str) -> int:
+    """End a call, if it is still as *ending* wants it, and free its lines; how many there were."""
+    return free(ending(call=call.id, outcome=outcome, now=milliseconds(now())))
 
 
 def settle() -> None:
     """Let the calls that nobody has answered in time be over."""
-    free(Call.update(ended_at=Call.rings_until, outcome=MISSED).where(Call.id.in_(lapsed()), RINGS))
+    free(lapse_calls(outcome=MISSED, now=milliseconds(now())))
 
 
-def lapsed() -> Any:
-    """The lines of calls that nobody has answered in time and that are not over yet."""
-    return Line.select(Line.call).join(Call).where(Call.answered_at.is_null(), Call.rings_until <= now())
-
-
-def free(ending: Any) -> int:
-    """Carry out what ends calls, and free the lines of those that it has ended; how many there were."""
-    ended = list(ending.returning(Call.id, Call.caller, Call.callee).execute())
-    if ended:
-        Line.delete().where(Line.call.in_([call.id for call in ended])).execute()
-        events.calls(ended)
+def free(ended: list[Any]) -> int:
+    """Free the lines of calls that have ended, and tell of them; how many there were."""
+    free_lines(call.id for call in ended)
+    events.calls(ended)
     return len(ended)
 
 

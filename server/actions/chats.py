@@ -1,5 +1,7 @@
 """Direct chats between two: accepted, declined, and talked in."""
 
+from typing import Any
+
 from models import (
     ACTIVE,
     ASKED,
@@ -13,7 +15,9 @@ from models import (
     Message,
     Participant,
     User,
+    ignores,
     newest_id,
+    others_in,
 )
 
 from ..config import Settings
@@ -21,10 +25,9 @@ from ..errors import Conflict, NotAllowed
 from . import events
 
 
-def check_wanted(user: User, other: User) -> None:
+def check_wanted(user: User, other: Any) -> None:
     """Refuse, without a word of the reason, what *other* does not want to hear."""
-    ignoring = User.ignoring(user).where(User.id == other.id).exists()
-    if ignoring or other.disabled_at or not other.takes_messages:
+    if ignores.one(user=other.id, ignored=user.id) or other.disabled_at or not other.takes_messages:
         raise NotAllowed("This user does not take messages.", "CANNOT_MESSAGE")
 
 
@@ -35,6 +38,7 @@ def activate(chat: Conversation) -> None:
     chat.status = OPEN
     Conversation.update(status=OPEN).where(Conversation.id == chat.id).execute()
     places = Participant.conversation == chat
+    Participant.update(kind=CHAT).where(places).execute()
     Participant.update(status=ACTIVE).where(places, Participant.status == ASKED).execute()
     Participant.update(status=ACTIVE, last_seq=chat.last_seq, newest_id=newest_id(chat)).where(
         places, Participant.status.in_([HIDDEN, LEFT])
@@ -61,14 +65,14 @@ def decline(user: User, chat: Conversation) -> None:
     if chat.status != DECLINED:
         chat.status = DECLINED
         chat.save()
+        Participant.update(kind=DECLINED).where(Participant.conversation == chat).execute()
         events.declined(chat, user)
 
 
 def check_say(settings: Settings, author: User, chat: Conversation) -> None:
     """Let *author* say something: what the one who was asked says accepts, and the other has to wait."""
     is_waiting = chat.status != OPEN and chat.starter_id == author.id
-    joined = User.select().join(Participant, on=(Participant.user == User.id))
-    others = list(joined.where(Participant.conversation == chat, User.id != author.id))
+    others = others_in(conversation=chat.id, user=author.id)
     for other in others:
         check_wanted(author, other)
     if not is_waiting:

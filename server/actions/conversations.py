@@ -4,6 +4,7 @@ from models import (
     ACTIVE,
     ASKED,
     CLOSED,
+    CROWD,
     DARKCHAT,
     DECLINED,
     FORUM,
@@ -14,15 +15,18 @@ from models import (
     LEFT,
     OPEN,
     THERE,
+    TOLD,
     Attachment,
     Conversation,
     Message,
     Participant,
     User,
     database,
+    enter,
     hold,
     is_direct,
-    newest_id,
+    store_conversation,
+    told_in,
 )
 
 from .. import text
@@ -51,10 +55,12 @@ def start(
     check_takers(others)
     limits.conversation(settings, starter)
     limits.message(settings, starter)
-    conversation = Conversation.create(app=FORUM, subject=subject.strip(), starter=starter)
-    Participant.create(conversation=conversation, user=starter)
-    add(conversation, others, starter, "")
+    conversation = Conversation(app=FORUM, subject=subject.strip(), starter=starter)
+    store_conversation(conversation)
+    add(conversation, [starter])
+    add(conversation, others, starter)
     messages.send(starter, conversation, body, uploads)
+    spare_crowd(conversation)
     return conversation
 
 
@@ -132,23 +138,18 @@ def add(conversation: Conversation, users: list[User], inviter: User | None = No
 
     Who ignores the *inviter* will never see it.
     """
-    if not users:
-        return
-    ids = [user.id for user in users]
-    ignoring = {user.id for user in User.ignoring(inviter).where(User.id.in_(ids))} if inviter else set()
-    newest = newest_id(conversation)
-    Participant.insert_many(
-        {
-            "conversation": conversation,
-            "user": user,
-            "status": IGNORING if user.id in ignoring else ACTIVE,
-            "last_seq": conversation.last_seq,
-            "newest_id": newest,
-            "inviter": inviter,
-            "invite_reason": reason,
-        }
-        for user in users
-    ).execute()
+    if users:
+        enter(conversation, users, inviter, reason)
+        if conversation.last_seq:
+            spare_crowd(conversation)
+
+
+def spare_crowd(conversation: Conversation) -> None:
+    """Where too many would have to be told of every message, let them look for themselves."""
+    if told_in.one(conversation=conversation.id).number > CROWD:
+        Participant.update(last_seq=None, newest_id=None).where(
+            Participant.conversation == conversation, TOLD
+        ).execute()
 
 
 def hide(participant: Participant) -> None:

@@ -32,7 +32,7 @@ def message(said: Message) -> None:
     record_event(MESSAGE, conversation=said.conversation_id, ref=said.id)
 
 
-def request(chat: Conversation, receiver: User) -> None:
+def request(chat: Conversation, receiver: Any) -> None:
     """Somebody wants to chat with *receiver*."""
     record_event(REQUEST, conversation=chat.id, user=receiver.id)
 
@@ -71,13 +71,9 @@ def reads(which: Any) -> None:
 
 def calls(happened: Iterable[Any]) -> None:
     """Calls have begun, were answered or have ended, which concerns the users on their sides."""
-    rows = [
-        {"kind": CALL, "user": side, "ref": call.id}
-        for call in happened
-        for side in sorted({call.caller_id, call.callee_id} - {None})
-    ]
-    if rows:
-        Event.insert_many(rows).execute()
+    for call in happened:
+        for side in sorted({call.caller_id, call.callee_id} - {None}):
+            record_event(CALL, user=side, ref=call.id)
 
 
 def forget_some(life: datetime.timedelta) -> int:

@@ -20,6 +20,7 @@ from models import (
     User,
     next_seq,
     now,
+    others_in,
     store_message,
     tell,
 )
@@ -84,11 +85,7 @@ def say(
 def check_wanted(author: User, conversation: Conversation) -> None:
     """Refuse what the other side of a text conversation has blocked."""
     sender = parties.Party(author.number or "", author.digits or "", author)
-    others = (
-        User.select()
-        .join(Participant, on=(Participant.user == User.id))
-        .where(Participant.conversation == conversation, User.id != author.id)
-    )
+    others = others_in(conversation=conversation.id, user=author.id)
     if any(parties.blocks(other, sender) for other in others):
         raise NotAllowed("The receiver has blocked this number.")
 
@@ -205,9 +202,10 @@ def mark_all_read(user: User) -> None:
 
 def move_to_end(which: Any) -> None:
     """Move the read marks of the places that fit *which* to the newest message."""
-    behind = which & (Participant.read_seq < Participant.last_seq)
+    newest = Conversation.select(Conversation.last_seq).where(Conversation.id == Participant.conversation)
+    behind = which & (Participant.read_seq < newest)
     events.reads(behind)
-    Participant.update(read_seq=Participant.last_seq, own_unread=0, read_at=now()).where(behind).execute()
+    Participant.update(read_seq=newest, own_unread=0, read_at=now()).where(behind).execute()
 
 
 def mark_unread(participants: list[Participant]) -> None:

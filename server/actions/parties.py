@@ -1,8 +1,9 @@
 """The sides of calls and texts: users with a number, and numbers and names without an account."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from models import BlockedNumber, IgnoredUser, User, digits_of, name_key, name_line, number_owner
+from models import User, blocked_number, digits_of, ignores, name_key, name_line, number_owner
 
 from ..errors import BadInput, NotFound
 from . import access
@@ -46,8 +47,8 @@ def at(src: int) -> Party:
     return of(access.player_at(src))
 
 
-def blocks(user: User | None, other: Party) -> bool:
+def blocks(user: Any, other: Party) -> bool:
     """Whether *user* wants nothing from the other: by his number, or as a user whom he ignores."""
-    number = BlockedNumber.select().where(BlockedNumber.owner == user, BlockedNumber.key == other.key)
-    ignored = IgnoredUser.select().where(IgnoredUser.user == user, IgnoredUser.ignored == other.user)
-    return number.exists() or (other.user is not None and ignored.exists())
+    if blocked_number.one(owner=user.id, key=other.key):
+        return True
+    return other.user is not None and ignores.one(user=user.id, ignored=other.user.id) is not None

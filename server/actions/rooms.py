@@ -15,6 +15,7 @@ from models import (
     Participant,
     User,
     hold,
+    store_conversation,
 )
 
 from ..errors import BadInput, Conflict, NotFound
@@ -32,7 +33,7 @@ def create(owner: User, name: str, code: str) -> Conversation:
     room = Conversation(app=DARKCHAT, subject=name.strip(), starter=owner)
     room.join_code = code_of(code) if code else new_code()
     try:
-        room.save()
+        store_conversation(room)
     except IntegrityError:
         raise Conflict("That join code is taken.") from None
     conversations.add(room, [owner])

@@ -146,8 +146,7 @@ def get_conversation(user: int, given: bytes, start: bytes, end: bytes) -> str:
 """)
 
 
-COUNTED = "SELECT COUNT(id) FROM participant WHERE user_id = ? AND status = 'active'"
-UNREAD = f"{COUNTED} AND last_seq - read_seq - own_unread > 0"
+COUNTED = "SELECT SUM(number), SUM(unread) FROM place_count WHERE user_id = ? AND status = 'active'"
 LISTED = """SELECT c.id, c.subject, c.status, c.open_invite, c.starter_id, c.started_at, c.last_seq,
 p.last_seq - p.read_seq - p.own_unread, m.author_id, m.sent_at, m.body, c.app FROM participant p
 JOIN conversation c ON c.id = p.conversation_id LEFT JOIN message m ON m.id = p.newest_id
@@ -159,7 +158,7 @@ def get_conversations(user: int, start: bytes, end: bytes) -> str:
     database.execute("BEGIN")
     rows = database.execute(LISTED, (user, int(end) - offset + 1, offset)).fetchall()
     people = people_in([row[0] for row in rows])
-    [(count,)], [(unread,)] = database.execute(COUNTED, (user,)), database.execute(UNREAD, (user,))
+    [(count, unread)] = database.execute(COUNTED, (user,))
     database.execute("COMMIT")
     listed = "".join(entry(place, user, row, people[row[0]]) for place, row in enumerate(rows))
     return enveloped(f"""<member><name>conversation_count</name><value><int>{count}</int></value></member>
@@ -228,17 +227,16 @@ def reply_conversation(user: int, given: bytes, body: bytes) -> str:
     ).fetchall()
     database.execute(
         "UPDATE participant SET last_seq = ?, newest_id = ?,"
-        " status = CASE status WHEN 'hidden' THEN 'active' ELSE status END"
+        " status = CASE status WHEN 'hidden' THEN 'active' ELSE status END,"
+        " read_seq = CASE user_id WHEN ? THEN ? ELSE read_seq END,"
+        " own_unread = CASE user_id WHEN ? THEN 0 ELSE own_unread END,"
+        " read_at = CASE user_id WHEN ? THEN ? ELSE read_at END"
         " WHERE conversation_id = ? AND status IN ('active', 'hidden', 'asked')",
-        (seq, message, conversation),
+        (seq, message, user, seq, user, user, now, conversation),
     )
     database.execute(
         "INSERT INTO event (kind, conversation_id, ref, happened_at, turn) VALUES ('message', ?, ?, ?, 0)",
         (conversation, message, now),
-    )
-    database.execute(
-        "UPDATE participant SET read_seq = ?, own_unread = 0, read_at = ? WHERE conversation_id = ? AND user_id = ?",
-        (seq, now, conversation, user),
     )
     database.execute("COMMIT")
     return enveloped(f"<member><name>msg_id</name><value><string>{message}</string></value></member>\n")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from models import (
+    CROWD,
     AccessToken,
     Conversation,
     Message,
@@ -26,7 +27,7 @@ PEOPLE = 2000
 FEW, MANY, HOST, OTHER, TEN, FRIEND, NEWCOMER, READER = range(1, 9)
 WRITERS = range(21, 37)
 # Everybody else: those in the rooms, and between whom the rest is said.
-CROWD = range(51, PEOPLE + 1)
+STRANGERS = range(51, PEOPLE + 1)
 TALKS, SAID = 20, 40
 # So many conversations has he who has few and he who has many, every tenth of them with something unread.
 LIGHT, HEAVY, UNREAD_EACH = 10, 10_000, 10
@@ -111,20 +112,19 @@ class Filler:
         for place, user in enumerate(people):
             mark = messages if place == 0 or read is None else read
             own = sum((seq - 1) % len(people) == place for seq in range(mark + 1, messages + 1))
-            self.place(made, user, messages, newest, mark, own)
+            is_crowd = len(people) > CROWD
+            self.add(
+                Participant,
+                conversation=made,
+                user=user,
+                kind=details.get("app", "forum"),
+                last_seq=None if is_crowd else messages,
+                newest_id=None if is_crowd else newest,
+                read_seq=mark,
+                own_unread=own,
+                read_at=BEGAN,
+            )
         return made
-
-    def place(self, conversation: int, user: int, last: int, newest: int, read: int, own: int) -> None:
-        self.add(
-            Participant,
-            conversation=conversation,
-            user=user,
-            last_seq=last,
-            newest_id=newest,
-            read_seq=read,
-            own_unread=own,
-            read_at=BEGAN,
-        )
 
     def words(self, number: int) -> str:
         return " ".join(self.random.choices(SENTENCE.split(), k=number))
@@ -155,7 +155,7 @@ def fill(messages: int) -> Filled:
         own = [filler.talk([user, OTHER], SAID) for user in WRITERS]
         shared = filler.talk(list(WRITERS), SAID)
         while filler.said < messages:
-            filler.talk(filler.random.sample(CROWD, 2), 20)
+            filler.talk(filler.random.sample(STRANGERS, 2), 20)
         filler.finish()
     if not database.obj.is_embedded:
         database.execute_sql("ANALYZE")
@@ -189,5 +189,5 @@ def add_people(filler: Filler) -> None:
 
 
 def add_room(filler: Filler, size: int) -> int:
-    people = [HOST, *CROWD[: size - 1]]
+    people = [HOST, *STRANGERS[: size - 1]]
     return filler.talk(people, IN_ROOM, app="darkchat", join_code=f"ROOM{size}")

@@ -481,6 +481,22 @@ PLANTED = {
         "UPDATE participant SET last_seq = last_seq + 1, read_seq = read_seq + 1 WHERE id = 1",
         r"participant 1\b",
     ),
+    "half told": (
+        "UPDATE participant SET newest_id = NULL WHERE id = 1",
+        r"participant 1: his newest message is known by one",
+    ),
+    "kind of a place": (
+        "UPDATE participant SET kind = 'pending' WHERE id = 1",
+        r"participant 1: his place is of the kind pending, and should be forum",
+    ),
+    "count of places": (
+        "UPDATE place_count SET number = number + 1 WHERE user_id = 1 AND status = 'active'",
+        r"account 1: \d+ places",
+    ),
+    "count of unread places": (
+        "UPDATE place_count SET unread = unread + 1 WHERE user_id = 1 AND status = 'active'",
+        r"account 1: \d+ places",
+    ),
     "orphan conversation": (
         "UPDATE participant SET status = 'left' WHERE conversation_id = 2",
         r"conversation 2\b",
@@ -543,8 +559,8 @@ PLANTED = {
         r"conversation 1: a room is entered by a code",
     ),
     "third of two": (
-        "INSERT INTO participant (conversation_id, user_id, status, last_seq, newest_id, read_seq,"
-        " own_unread, invite_reason) VALUES (6, 3, 'active', 1, 11, 0, 0, '')",
+        "INSERT INTO participant (conversation_id, user_id, kind, status, last_seq, newest_id, read_seq,"
+        " own_unread, invite_reason) VALUES (6, 3, 'messages', 'active', 1, 11, 0, 0, '')",
         r"conversation 6: the two of it are 3 people and the peer ''",
     ),
     "one of two": (

@@ -676,6 +676,10 @@ def test_an_export_of_an_older_store_is_imported(place: Places, filled: Filled, 
     old, new = filled("sqlite"), place(engine)
     lines = exported(old)
     lines[0]["step"] = "0003_chat"
+    lines[0]["tables"]["participant"]["columns"].remove("kind")
+    for line in lines:
+        if line.get("table") == "participant":
+            del line["kind"]
     done("import", "-", "--database", new, input=sealed(lines[:-1]))
     assert rows(new) == rows(old)
     assert done("migrate", "--database", new) == "The store is up to date.\n"

@@ -3,15 +3,17 @@
 from typing import Any, Literal
 
 from models import (
+    ACTIVE,
+    APPS,
     DECLINED,
+    DIRECTIONS,
     PENDING,
     User,
-    chats_of,
     first_messages,
-    page_of_chats,
+    number_of,
+    page_of,
     page_of_requests,
     place_in,
-    requests_of,
 )
 
 from ...actions import access, requests
@@ -33,9 +35,9 @@ def get_chats(
     :param limit: how many, at most 100
     :param app: only those of one app: chat, forum, darkchat or messages
     """
-    wanted = {"user": user.id, "app": app or ""}
-    rows = page_of_chats(**wanted, limit=limit, offset=skip)
-    total = chats_of.one(**wanted).number
+    wanted = (ACTIVE,), ((app,) if app else APPS)
+    rows = page_of(*wanted)(user=user.id, limit=limit, offset=skip)
+    total = number_of(*wanted).one(user=user.id).number
     return Page(chats(visit, user, rows), total, skip, limit)
 
 
@@ -124,9 +126,8 @@ def one(visit: Visit, user: User, chat_id: int) -> Chat:
 def listed(
     visit: Visit, user: User, status: str, direction: Direction, skip: int, limit: int
 ) -> Page[Request]:
-    wanted = {"user": user.id, "status": status}
-    rows = page_of_requests(direction)(**wanted, limit=limit, offset=skip)
-    total = requests_of(direction).one(**wanted).number
+    rows = page_of_requests(direction, status)(user=user.id, limit=limit, offset=skip)
+    total = number_of(DIRECTIONS[direction], (status,)).one(user=user.id).number
     shown = chats(visit, user, rows)
     first = first_by_chat(visit, [row.id for row in rows])
     items = [request(user, row, each, first.get(row.id)) for row, each in zip(rows, shown, strict=True)]

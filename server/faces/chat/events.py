@@ -18,9 +18,11 @@ from models import (
     enabled_users,
     events_after,
     events_replayed,
+    lapsed,
     members_of,
     messages_with,
     newest_event,
+    now,
     position_behind,
     standing_tokens,
     transact,
@@ -107,7 +109,7 @@ class Feed:
         """Let calls that nobody answers be over while somebody listens, who else would not hear of it."""
         if time.monotonic() >= self.settle_at:
             self.settle_at = time.monotonic() + SETTLE_SECONDS
-            if calls.lapsed().exists():
+            if lapsed(now()).exists():
                 transact(calls.settle, writes=True)
 
     def standing(self, rights: Collection[Right]) -> set[Right]:

@@ -11,13 +11,17 @@ from builders import Cast
 from peewee import IntegrityError, OperationalError, PeeweeException
 
 from models import (
+    ACTIVE,
+    APPS,
+    ASKED,
+    FORUM,
+    PENDING,
     Conversation,
     Event,
     Participant,
     StoreError,
     call_on,
     call_with,
-    chats_of,
     check,
     close_store,
     conversations_of,
@@ -26,10 +30,11 @@ from models import (
     impatient,
     key_label,
     migrate,
+    number_of,
     number_owner,
     open_store,
+    page_of,
     page_of_calls,
-    page_of_chats,
     page_of_conversations,
     page_of_messages,
     page_of_requests,
@@ -38,12 +43,12 @@ from models import (
     pending_migrations,
     people_in,
     place_in,
-    requests_of,
     requests_to,
     source_owner,
     transact,
     trouble,
     unread_conversations,
+    unread_in_crowds_of,
     unread_of,
 )
 from models.base import Prepared, Table, runner
@@ -103,8 +108,9 @@ def test_a_missing_driver_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 Row = dict[str, Any]
-FIRST_STEP, PHONE_STEP, CHAT_STEP, TURNS_STEP = "0001_forum", "0002_phone", "0003_chat", "0004_turns"
-LATER_STEPS = [PHONE_STEP, CHAT_STEP, TURNS_STEP]
+FIRST_STEP, PHONE_STEP, CHAT_STEP = "0001_forum", "0002_phone", "0003_chat"
+AFTER_CHAT = ["0004_turns", "0005_places"]
+LATER_STEPS = [PHONE_STEP, CHAT_STEP, *AFTER_CHAT]
 
 
 def person(number: int) -> Row:
@@ -200,7 +206,7 @@ NEXT: dict[str, Row] = {
 }
 ADDED: dict[str, Row] = {
     "conversation": {"join_code": None, "pair": None, "peer": None},
-    "participant": {"read_at": None},
+    "participant": {"kind": "forum", "read_at": None},
     "message": {"kind": "text", "image_url": "", "link_url": "", "client_id": None},
     "attachment": {},
 }
@@ -265,7 +271,7 @@ def test_the_chats_step_keeps_what_the_phone_has(older: None, table: str) -> Non
     for each, rows in ON_THE_PHONE.items():
         for row in rows:
             put(each, row)
-    assert migrate() == [CHAT_STEP, TURNS_STEP]
+    assert migrate() == [CHAT_STEP, *AFTER_CHAT]
     kept = [row for row in rows_of(table) if row["id"] in [each["id"] for each in ON_THE_PHONE[table]]]
     assert kept == [{**ADDED[table], **row} for row in ON_THE_PHONE[table]]
 
@@ -381,15 +387,16 @@ def test_a_lock_is_told_in_words(store: Settings) -> None:
         call_with,
         call_on,
         page_of_calls,
-        page_of_chats,
-        chats_of,
         *(
             query.sized[size]
-            for query in (unread_of, requests_to, people_in, first_messages)
+            for query in (unread_of, unread_in_crowds_of, requests_to, people_in, first_messages)
             for size in (1, 20)
         ),
-        *(page_of_requests(direction) for direction in ("sent", "received", "all")),
-        *(requests_of(direction) for direction in ("sent", "received", "all")),
+        page_of((ACTIVE,), APPS),
+        page_of((ACTIVE,), (FORUM,)),
+        number_of((ACTIVE,), APPS),
+        *(page_of_requests(direction, PENDING) for direction in ("sent", "received", "all")),
+        number_of((ACTIVE, ASKED), (PENDING,)),
     ],
 )
 def test_hot_queries_search_and_never_scan(store: Settings, query: Prepared) -> None:
@@ -399,10 +406,30 @@ def test_hot_queries_search_and_never_scan(store: Settings, query: Prepared) -> 
     assert not engines.chosen().is_scan(plan), plan
 
 
-def test_unread_conversations_are_counted_in_their_index(store: Settings) -> None:
-    """Counting what is unread touches only the rows that are."""
-    unread_conversations.compile()
-    assert engines.chosen().by_unread in engines.chosen().plan(unread_conversations)
+def test_what_is_unread_is_summed_in_its_index(store: Settings) -> None:
+    """Summing what is unread touches only the rows that are."""
+    query = unread_of.sized[1]
+    query.compile()
+    assert engines.chosen().by_unread in engines.chosen().plan(query)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        page_of_conversations,
+        page_of_rooms,
+        page_of((ACTIVE,), APPS),
+        page_of((ACTIVE,), (FORUM,)),
+        *(page_of_requests(direction, PENDING) for direction in ("sent", "received", "all")),
+        page_of_messages,
+        page_of_calls,
+    ],
+)
+def test_a_page_is_read_in_its_order(store: Settings, query: Prepared) -> None:
+    """A page is read from an index in the order in which it is shown, and nothing else is sorted for it."""
+    query.compile()
+    plan = engines.chosen().plan(query)
+    assert not engines.chosen().is_sort(plan), plan
 
 
 def test_a_list_costs_the_same_number_of_queries_for_two_rows_as_for_twenty(cast: Cast) -> None:

@@ -9,7 +9,7 @@ from server.faces.chat.totals import totals_of
 def test_what_is_asked_counts_as_pending(cast: Cast) -> None:
     """A place that is only asked for counts as a request, and not as unread."""
     lunch = cast.ann.starts("Lunch", cast.bob)
-    Participant.update(status="asked").where(
+    Participant.update(kind="pending", status="asked").where(
         Participant.user == cast.bob.user, Participant.conversation == lunch.id
     ).execute()
     Conversation.update(status="pending").where(Conversation.id == lunch.id).execute()
