@@ -45,6 +45,7 @@ MAY_IMPORT = {
         "server.actions",
         "server.config",
         "server.errors",
+        "server.http",
         "server.visits",
         "server.wire",
     },
