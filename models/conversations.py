@@ -222,10 +222,8 @@ def stored_files() -> Iterator[tuple[str, int, str]]:
 
 
 CROWD = 50
-# Whom every message touches: who is told of it, and who has hidden the conversation and sees it again. What
-# is said of an index must not be that a column equals something: SQLite would plan each query with such a
-# parameter anew.
-# index must not say that a column equals something: SQLite would plan each query with a parameter there anew.
+# Whom every message touches: who is told of it, and who has hidden the conversation and sees it again. No
+# index here says that a column equals something: SQLite would plan each query with a parameter there anew.
 TOLD = SQL(
     "(newest_id IS NOT NULL OR status NOT IN ('active', 'asked')) AND status IN ('active', 'hidden', 'asked')"
 )
