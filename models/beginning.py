@@ -1,6 +1,6 @@
 """How conversations are begun and entered: statements that are prepared."""
 
-import functools
+from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -30,7 +30,6 @@ def _newest_of() -> Any:
     )
 
 
-@functools.cache
 def _entering(number: int) -> Prepared:
     """Let so many users into a conversation; who ignores the inviter is there without seeing it."""
 
@@ -58,12 +57,14 @@ def _entering(number: int) -> Prepared:
 
 def _told() -> Any:
     """How many are told of every message."""
-    return Participant.select(fn.COUNT(Participant.id).alias("number")).where(
+    return Participant.select(fn.COUNT(Participant.newest_id).alias("number")).where(
         Participant.conversation == slot("conversation"), TOLD
     )
 
 
 _stored = Prepared(_store)
+# So many enter by one statement, the most first; few sizes, so that few are built.
+_entering_by = {number: _entering(number) for number in (20, 5, 1)}
 _newest_message = Prepared(_newest_of_all)
 _newest_message_of = Prepared(_newest_of)
 told_in = Prepared(_told)
@@ -84,12 +85,15 @@ def newest_id(conversation: Conversation) -> int:
 
 def enter(conversation: Conversation, users: Sequence[User], inviter: User | None, reason: str) -> None:
     """Make *users* participants, to whom all that was said before is unread."""
-    _entering(len(users)).do(
-        conversation=conversation.id,
-        kind=conversation.kind,
-        seq=conversation.last_seq,
-        newest=newest_id(conversation),
-        inviter=inviter and inviter.id,
-        reason=reason,
-        **{f"user{place}": user.id for place, user in enumerate(users)},
-    )
+    place = {
+        "conversation": conversation.id,
+        "kind": conversation.kind,
+        "seq": conversation.last_seq,
+        "newest": newest_id(conversation),
+        "inviter": inviter and inviter.id,
+        "reason": reason,
+    }
+    waiting = deque(user.id for user in users)
+    for number, entering in _entering_by.items():
+        while len(waiting) >= number:
+            entering.do(**place, **{f"user{each}": waiting.popleft() for each in range(number)})

@@ -85,9 +85,11 @@ def is_direct(app: str) -> bool:
 class Participant(Table):
     """A user's place in a conversation of a *kind*, with his read mark.
 
+    *status*: ``active``; ``hidden`` until the next message; ``left`` for good; ``asked`` for a chat that he
+    has not accepted; ``ignoring``, that is invited by somebody whom he ignores, so that he never sees it.
     *last_seq* and *newest_id* are the place and the id of the conversation's newest message, or 0 and the
     newest id there was when it began; they stand here as well so that listing and counting touch nothing
-    but a user's own rows. Where more than a ``CROWD`` would have to be told of every message they are null,
+    but a user's own rows. Where more than a ``CROWD`` once had to be told of every message they are null,
     and who asks looks at the conversation. *read_seq* is the read mark, *own_unread* the number of his own
     messages behind it. What is unread: ``UNREAD`` below.
     """

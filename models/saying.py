@@ -73,7 +73,7 @@ def store_message(**values: Any) -> Message:
 
 
 def tell(message: Message, reader: int | None) -> None:
-    """Let everyone in the conversation know of its newest message; the *reader* has read it."""
+    """Let everyone who is told know of the conversation's newest message; the *reader* has read it."""
     place = {"conversation": message.conversation_id, "seq": message.seq, "moment": message.sent_at}
     _tell.do(message=message.id, reader=reader, **place)
     if reader is not None:

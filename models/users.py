@@ -108,13 +108,6 @@ class User(Table):
             .order_by(IgnoredUser.id)
         )
 
-    @classmethod
-    def ignoring(cls, user: "User") -> Any:
-        """Those who ignore *user*."""
-        return (
-            cls.select().join(IgnoredUser, on=(IgnoredUser.user == cls.id)).where(IgnoredUser.ignored == user)
-        )
-
 
 def is_online(seen_at: datetime.datetime | None) -> bool:
     """Whether someone last seen at this moment counts as online."""

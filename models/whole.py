@@ -173,7 +173,7 @@ def fill(
 
 def table_names() -> set[str]:
     """The tables of the open store, and of whatever else is in its database."""
-    return {name for name in database.get_tables() if not name.startswith("sqlite_")} - {HISTORY, COUNTED}
+    return {name for name in database.get_tables() if not name.startswith("sqlite_")} - {HISTORY}
 
 
 def refuse_a_stranger() -> None:
@@ -185,7 +185,7 @@ def refuse_a_stranger() -> None:
 
 def table_with_rows() -> str | None:
     """A table of the open database in which something is, None where nothing is in any."""
-    return next((name for name in sorted(table_names()) if has_rows(name)), None)
+    return next((name for name in sorted(table_names() - {COUNTED}) if has_rows(name)), None)
 
 
 def has_rows(name: str) -> bool:
@@ -208,7 +208,7 @@ def make_tables(step: str) -> None:
 
 def refuse_misfits(whole: Contents) -> None:
     """The tables and columns that are announced are those that the step has made."""
-    if odd := sorted(table_names() ^ set(whole.tables)):
+    if odd := sorted((table_names() - {COUNTED}) ^ set(whole.tables)):
         raise StoreError(f"The table {odd[0]} is not both in a store of the step {whole.step} and in this.")
     for name, table in whole.tables.items():
         known = {column.name for column in database.get_columns(name)} - own_columns(name)

@@ -232,11 +232,11 @@ def request_of(scope: Any, body: bytes) -> Request:
 
 
 def sent(verb: str, response: Response) -> Answer:
-    """The *response* as it goes out, to HEAD without its body."""
+    """The *response* as it goes out, to HEAD with no more than the length of its body."""
     headers = list(response.headers.items())
-    if verb == "HEAD":
-        return response.status, [*headers, ("content-length", str(len(response.body)))], b""
-    return response.status, headers, response.body
+    if verb != "HEAD" or not response.body:
+        return response.status, headers, response.body
+    return response.status, [*headers, ("content-length", str(len(response.body)))], b""
 
 
 def open_gate() -> Gate:

@@ -1,6 +1,6 @@
 """One HTTP request, all of which is at hand, and what goes back."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from io import BytesIO
@@ -16,9 +16,9 @@ MOST_FORM_PARTS, MOST_FORM_TEXT = 20, 500_000
 class Request:
     """What somebody asks for.
 
-    The names of *headers* are in small letters. *server* and *client* come with a port; *client* may be a
-    proxy until somebody knows better. *head* is what werkzeug reads off all that, made only for those who
-    ask for it: most calls do not.
+    The names of *headers* are in small letters; one that comes again goes on with what it said before.
+    *server* and *client* come with a port; *client* may be a proxy until somebody knows better. *head* is
+    what werkzeug reads off all that, made only for those who ask for it: most calls do not.
     """
 
     def __init__(
@@ -26,24 +26,24 @@ class Request:
         verb: str,
         path: str,
         query: str,
-        headers: Sequence[tuple[str, str]],
+        headers: Iterable[tuple[str, str]],
         body: bytes,
         scheme: str,
         server: str,
         client: str,
     ) -> None:
-        self.verb, self.path, self.query, self.headers, self.body = verb, path, query, headers, body
+        self.verb, self.path, self.query, self.body = verb, "/" + path.lstrip("/"), query, body
         self.scheme, self.server = scheme, server
         self.client = client.rpartition(":")[0].strip("[]")
-        self.first = dict(reversed(headers))
+        self.headers: dict[str, str] = {}
+        for name, value in headers:
+            before = self.headers.get(name)
+            joint = "; " if name == "cookie" else ", "
+            self.headers[name] = value if before is None else f"{before}{joint}{value}"
 
     def header(self, name: str) -> str | None:
-        """The first header of this *name*, if there is one."""
-        return self.first.get(name)
-
-    def all_of(self, name: str) -> list[str]:
-        """Every header of this *name*, in their order."""
-        return [value for each, value in self.headers if each == name]
+        """What the header of this *name* says, if there is one."""
+        return self.headers.get(name)
 
     @cached_property
     def head(self) -> Head:
@@ -55,7 +55,7 @@ class Request:
             "",
             self.path,
             self.query.encode(),
-            Headers(list(self.headers)),
+            Headers(self.headers),
             self.client,
         )
 

@@ -24,8 +24,8 @@ class Proxies:
         peer = address_of(request.client) if self.networks else None
         if peer is None or not self.hold(peer):
             return
-        request.client = str(self.client(peer, ",".join(request.all_of("x-forwarded-for"))))
-        scheme = ",".join(request.all_of("x-forwarded-proto")).rpartition(",")[2].strip().lower()
+        request.client = str(self.client(peer, request.header("x-forwarded-for") or ""))
+        scheme = (request.header("x-forwarded-proto") or "").rpartition(",")[2].strip().lower()
         if scheme in SCHEMES:
             request.scheme = scheme
 

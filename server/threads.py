@@ -39,29 +39,27 @@ class Threads:
                 self.waiting.append(work)
 
     def start(self, work: Work) -> None:
-        thread = threading.Thread(target=self.keep_working, args=(work,), name=f"call {len(self.threads)}")
-        self.threads.append(thread)
-        thread.start()
-
-    def keep_working(self, work: Work | None) -> None:
         own: SimpleQueue[Work | None] = SimpleQueue()
-        while work is not None:
-            try:
-                work()
-            except Exception:
-                log.exception("a thread's work failed")
-            work = self.next_for(own) or own.get()
+        own.put(work)
+        name = f"call {len(self.threads)}"
+        # Where nobody comes to close them they do not keep the process from its end.
+        thread = threading.Thread(target=self.keep_working, args=(own,), name=name, daemon=True)
+        thread.start()
+        self.threads.append(thread)
 
-    def next_for(self, own: "SimpleQueue[Work | None]") -> Work | None:
-        """What waits, or else nothing, and the thread that gets its work from *own* is idle."""
+    def keep_working(self, own: "SimpleQueue[Work | None]") -> None:
+        while has_done(own.get()):
+            self.be_free(own)
+
+    def be_free(self, own: "SimpleQueue[Work | None]") -> None:
+        """Take what waits, or be idle: the thread gets its work from *own*."""
         with self.lock:
             if self.waiting:
-                return self.waiting.popleft()
-            if self.is_closed:
+                own.put(self.waiting.popleft())
+            elif self.is_closed:
                 own.put(None)
             else:
                 self.idle.append(own)
-            return None
 
     def close(self) -> None:
         """End all of them, when what is there to do is done."""
@@ -71,3 +69,14 @@ class Threads:
                 self.idle.pop().put(None)
         for thread in self.threads:
             thread.join()
+
+
+def has_done(work: Work | None) -> bool:
+    """Do *work*, if it is any; nothing of it is kept when it is done."""
+    if work is None:
+        return False
+    try:
+        work()
+    except Exception:
+        log.exception("a thread's work failed")
+    return True

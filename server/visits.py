@@ -200,14 +200,14 @@ class Visit:
 
     def find_actor(self) -> tuple[User | Script | None, bool]:
         """Whose credential comes with the request, and whether a user wants to go unseen."""
-        if self.header:
-            return self.by_header(self.header), False
+        if self.credential:
+            return self.by_header(self.credential), False
         if self.takes_cookie and self.session_cookie:
             return self.by_session(self.session_cookie)
         return None, False
 
     @property
-    def header(self) -> str:
+    def credential(self) -> str:
         """The header with a credential, where one came."""
         return self.request.header("authorization") or self.request.header("x-api-key") or ""
 
@@ -217,7 +217,7 @@ class Visit:
         What a script cannot put into the head of an ``EventSource`` may stand in the address.
         """
         args = self.request.head.args
-        self.identity = self.by_header(self.header or f"Bearer {args.get('access_token', '')}")
+        self.identity = self.by_header(self.credential or f"Bearer {args.get('access_token', '')}")
         if not isinstance(self.identity, User):
             raise NotAuthenticated()
         self.see(self.identity)
@@ -274,7 +274,7 @@ class Visit:
 
     @property
     def session_cookie(self) -> str:
-        return parse_cookie("; ".join(self.request.all_of("cookie"))).get(COOKIE, "").strip()
+        return parse_cookie(self.request.header("cookie")).get(COOKIE, "").strip()
 
     def refuse_forgery(self) -> None:
         """Refuse a call that another site's page has its visitor's browser send along with the cookie.

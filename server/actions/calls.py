@@ -2,6 +2,7 @@
 
 import datetime
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from peewee import IntegrityError
@@ -25,7 +26,6 @@ from models import (
     now,
     store_call,
 )
-from models.base import Prepared
 
 from ..config import Settings
 from ..errors import BadInput, NotAllowed, NotFound
@@ -149,7 +149,7 @@ def end_all() -> None:
     end_of([line.key for line in Line.select()], DISCONNECTED)
 
 
-def end_one(ending: Prepared, call: Any, outcome: str) -> int:
+def end_one(ending: Callable[..., list[Any]], call: Any, outcome: str) -> int:
     """End a call, if it is still as *ending* wants it, and free its lines; how many there were."""
     return free(ending(call=call.id, outcome=outcome, now=milliseconds(now())))
 

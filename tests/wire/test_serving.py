@@ -650,6 +650,12 @@ def test_head_is_get_without_its_body(served: Live) -> None:
     assert (answer.status, answer.body) == (200, b"")
 
 
+@pytest.mark.parametrize("path", ["//healthz", "/healthz/"])
+def test_slashes_too_many_mean_nothing(served: Live, path: str) -> None:
+    """An address with a slash too many at its start or end is the same one."""
+    assert ask(served, "GET", path).status == 200
+
+
 @pytest.mark.parametrize("path", ["/", "/nothing", "/mobiquo/x", "/mobiquo/../etc/passwd", "/%00"])
 def test_nothing_is_at_another_address(served: Live, path: str) -> None:
     """An address that nothing has is answered with 404."""

@@ -1,4 +1,7 @@
+import functools
 import threading
+import time
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import Future
 from typing import Any
@@ -8,6 +11,10 @@ import pytest
 from server.threads import Threads
 
 SECONDS = 10
+
+
+class Body:
+    """Something large that came with a request."""
 
 
 @pytest.fixture
@@ -36,7 +43,38 @@ def test_the_last_that_was_busy_comes_first(two: Threads) -> None:
     asked(two, threading.get_ident).result(SECONDS)
     hold.set()
     held.result(SECONDS)
-    assert len({asked(two, threading.get_ident).result(SECONDS) for _ in range(20)}) == 1
+    answered = set()
+    for _ in range(20):
+        wait_until_idle(two)
+        answered.add(asked(two, threading.get_ident).result(SECONDS))
+    assert len(answered) == 1
+
+
+def wait_until_idle(threads: Threads) -> None:
+    latest = time.monotonic() + SECONDS
+    while len(threads.idle) < len(threads.threads):
+        assert time.monotonic() < latest
+        time.sleep(0.001)
+
+
+def test_idle_threads_keep_nothing(two: Threads) -> None:
+    """What a thread has worked with is not kept until it works again."""
+    body = Body()
+    kept = weakref.ref(body)
+    asked(two, functools.partial(id, body)).result(SECONDS)
+    del body
+    wait_until_idle(two)
+    assert kept() is None
+
+
+def test_a_thread_that_does_not_start_costs_nothing(two: Threads, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system gives no thread the work is refused, and later ones are done."""
+    with monkeypatch.context() as failing:
+        failing.setattr(threading.Thread, "start", lambda _: 1 / 0)
+        for _ in range(3):
+            with pytest.raises(ZeroDivisionError):
+                two.do(print)
+    assert asked(two, lambda: "here").result(SECONDS) == "here"
 
 
 def test_no_more_than_so_many_work_at_once() -> None:
