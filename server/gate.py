@@ -17,7 +17,7 @@ from . import leaving, pictures
 from .actions import housekeeping
 from .app import App, log_request
 from .config import Settings
-from .errors import Refusal, TooMany, TooSlow, Unavailable
+from .errors import BadInput, Refusal, TooMany, TooSlow, Unavailable
 from .http import Request, Response
 from .listeners import Hub
 from .passwords import slots_for
@@ -96,7 +96,8 @@ class Gate:
             protocol.response_bytes(*self.refused(scope, error))
             return
         except ProtocolClosed:
-            # The client went away before its body was whole, so nothing is done and nobody is there to tell.
+            # Who has only ended his side too early can still be told that nothing is done.
+            protocol.response_bytes(*self.refused(scope, BadInput("The body is shorter than it says.")))
             return
         finally:
             self.in_memory -= body.size

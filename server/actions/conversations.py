@@ -114,6 +114,9 @@ def tell_of(room: Conversation, newcomers: list[User]) -> None:
     for user in newcomers:
         if user.id in ids:
             messages.note(room, user, JOINED)
+            if room.last_seq == 1:
+                # Only now there is something for a crowd to look for.
+                spare_crowd(room)
 
 
 def forget_ignored(conversation: Conversation, users: list[User]) -> None:

@@ -100,7 +100,7 @@ class Routes:
 
     def holds(self, path: str) -> bool:
         """Whether this *path* is the door's to answer for."""
-        return path.split("/")[1] in self.roots
+        return path.lstrip("/").partition("/")[0] in self.roots
 
     def at(self, path: str) -> list[tuple[Route, dict[str, str]]]:
         """The routes at this *path*, with the values that stand in it."""

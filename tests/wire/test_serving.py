@@ -615,7 +615,7 @@ def test_half_a_body_is_not_a_call(served: Live) -> None:
     call = dumps(([bob.name.encode()], b"Half", b"a body"), "new_conversation").encode()
     with raw(served, head(len(call) + 100, f"Authorization: Bearer {ann.token}") + call) as connection:
         connection.shutdown(socket.SHUT_WR)
-        assert b"<boolean>1</boolean>" not in received(connection)
+        assert received(connection).startswith(b"HTTP/1.1 400 ")
     time.sleep(0.2)
     assert bob.rpc.get_conversations()["conversation_count"] == 0
 
@@ -648,6 +648,14 @@ def test_head_is_get_without_its_body(served: Live) -> None:
     """HEAD answers as GET does, without the body."""
     answer = ask(served, "HEAD", "/mobiquo")
     assert (answer.status, answer.body) == (200, b"")
+
+
+@pytest.mark.parametrize("line", ["OPTIONS *", "CONNECT x:80"])
+def test_what_is_no_address_is_nothing(served: Live, line: str) -> None:
+    """A request for no path at all is answered with 404."""
+    request = f"{line} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    with raw(served, request.encode()) as connection:
+        assert received(connection).startswith(b"HTTP/1.1 404 ")
 
 
 @pytest.mark.parametrize("path", ["//healthz", "/healthz/"])

@@ -10,9 +10,10 @@ from models import (
     conversations_of,
     page_of_conversations,
     people_met,
+    told_in,
     unread_conversations,
 )
-from server.actions import conversations, messages
+from server.actions import conversations, messages, rooms
 from server.faces.chat.totals import totals_of
 
 
@@ -69,4 +70,13 @@ def test_a_hidden_crowd_comes_back_with_the_next_message(crowd: Thread, cast: Ca
     assert listed(cast.bob) == []
     crowd.says("again")
     assert listed(cast.bob) == [(crowd.id, 2)]
+    assert list(check.faults()) == []
+
+
+def test_a_room_filled_by_one_invitation_is_a_crowd(cast: Cast) -> None:
+    """Those whom one invitation brings into an empty room are not told of every message."""
+    room = rooms.create(cast.ann.user, "Raid", "")
+    many = [Actor(cast, f"person{number}").user for number in range(CROWD + 1)]
+    conversations.invite(cast.settings, cast.ann.user, cast.ann.sees(room), many, "")
+    assert told_in.one(conversation=room.id).number == 0
     assert list(check.faults()) == []
