@@ -281,7 +281,7 @@ MORE = f"""
     INSERT INTO place_count (user_id, status, kind, number, unread)
     VALUES (NEW.user_id, NEW.status, NEW.kind, 1, {is_unread("NEW")})
     ON CONFLICT (user_id, status, kind) DO UPDATE
-    SET number = place_count.number + 1, unread = place_count.unread + excluded.unread;"""  # noqa: S608 - the same
+    SET number = place_count.number + 1, unread = place_count.unread + excluded.unread;"""  # noqa: S608 - our own words
 MOVED = f"OLD.status <> NEW.status OR OLD.kind <> NEW.kind OR {is_unread('OLD')} <> {is_unread('NEW')}"
 
 

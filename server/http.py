@@ -1,7 +1,7 @@
 """One HTTP request, all of which is at hand, and what goes back."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
 from typing import IO, Any
@@ -73,10 +73,13 @@ def in_memory(*_: Any, **__: Any) -> IO[bytes]:
     return BytesIO()
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Response:
-    """What goes back: the *body*, and what stands before it."""
+    """What goes back: the *body*, and what stands before it.
+
+    Answers may share their headers, so nobody may add to those of one.
+    """
 
     body: bytes
-    status: int = 200
-    headers: dict[str, str] = field(default_factory=dict)
+    status: int
+    headers: Mapping[str, str]

@@ -62,8 +62,8 @@ class RestDoor:
         is_live = isinstance(answer.value, Listening)
         response = live(visit, answer.value) if is_live else whole(visit, answer)
         origin = self.of_origin(visit.request.header("origin"))
-        response.headers |= {**answer.headers, **self.of_limits(visit), **origin, **NO_GUESSING}
-        return response
+        head = {**response.headers, **answer.headers, **self.of_limits(visit), **origin, **NO_GUESSING}
+        return replace(response, headers=head)
 
     def answer(self, visit: Visit) -> Answer:
         verb, path = visit.request.verb, plain_path(visit.request.path)

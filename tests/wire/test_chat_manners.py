@@ -2,8 +2,11 @@
 
 import base64
 import gzip
+import http.client
+import urllib.parse
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from email.message import Message
 from pathlib import Path
 from typing import Any
 from xmlrpc.client import Binary, dumps
@@ -565,6 +568,24 @@ class TestLimits:
 
 
 CORS = "Access-Control-Allow-Origin"
+
+
+def head_of_events(server: Live, token: str, **headers: str) -> Message:
+    """The head of a live answer, which is not listened to."""
+    address = urllib.parse.urlsplit(server.address)
+    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=10)
+    connection.request("GET", "/chat/events", headers={"Authorization": f"Bearer {token}", **headers})
+    try:
+        return connection.getresponse().headers
+    finally:
+        connection.close()
+
+
+def test_a_live_answer_allows_its_own_page_alone(strict: Live) -> None:
+    """What one listener's answer says of its page stands in nobody else's."""
+    ann = strict.member()
+    assert head_of_events(strict, ann.token, Origin=SITE)[CORS] == SITE
+    assert CORS not in head_of_events(strict, ann.token)
 
 
 class TestOrigins:
