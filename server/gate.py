@@ -13,6 +13,8 @@ from typing import Any
 # Granian hands the name on without saying so to a type checker.
 from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]
 
+from models import is_embedded
+
 from . import leaving, pictures
 from .actions import housekeeping
 from .app import App, log_request
@@ -35,6 +37,8 @@ MOST_IN_MEMORY, SMALL = 64 * 1024 * 1024, 16 * 1024
 LAST_SECONDS = 2.0
 DAY = 24 * 3600.0
 SPARE_THREADS = 2
+# For how long a call keeps others waiting where calls come one by one.
+SLOW_SECONDS = 0.01
 # What tells a client to ask for nothing more on this connection.
 LAST = ("connection", "close")
 PLAIN = [("content-type", "text/plain")]
@@ -47,9 +51,10 @@ Live = tuple[Listening, int, list[tuple[str, str]]]
 class Gate:
     """Granian's RSGI application: the one that reads, and has the *app* answer in a few *threads*."""
 
-    def __init__(self, app: App, threads: int) -> None:
+    def __init__(self, app: App, threads: Threads) -> None:
         self.app = app
-        self.threads = Threads(threads)
+        self.threads = threads
+        self.watch: asyncio.TimerHandle | None = None
         self.hub = Hub(app.settings)
         self.in_memory = 0
         self.reading: set[asyncio.Timeout] = set()
@@ -120,7 +125,17 @@ class Gate:
                 loop.call_soon_threadsafe(done.set_result, live)
 
         self.threads.do(carry_out)
+        if self.watch is None:
+            self.watch_slow(loop)
         return done
+
+    def watch_slow(self, loop: asyncio.AbstractEventLoop) -> None:
+        """While calls wait, let them pass those that take long: a login, a disk that is slow."""
+        self.watch = loop.call_later(SLOW_SECONDS, self.let_pass, loop) if self.threads.waiting else None
+
+    def let_pass(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.watch_slow(loop)
+        self.threads.let_pass(SLOW_SECONDS)
 
     def answer(self, scope: Any, protocol: Any, body: bytes) -> Live | None:
         """Have the application answer, in a thread of its own for that long."""
@@ -244,6 +259,9 @@ def open_gate() -> Gate:
     """What a worker process runs; its settings are in the environment."""
     settings = Settings.from_environment(os.environ)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=settings.log_level.upper())
+    app = App(settings)
     # Logins and pictures are slow, and so only so many are let in; the spare threads are for all else.
-    slow = 2 * slots_for(settings.workers) + pictures.MOST_ADMITTED
-    return Gate(App(settings), threads=slow + SPARE_THREADS)
+    most = 2 * slots_for(settings.workers) + pictures.MOST_ADMITTED + SPARE_THREADS
+    # A database server is waited for at each query, meanwhile others can go on. In an embedded store nothing
+    # is, and threads at once only take turns with the interpreter, at the cost of each turn.
+    return Gate(app, Threads(most, at_once=1 if is_embedded() else most))

@@ -1,7 +1,8 @@
-"""The threads that answer calls: as few as there are calls at once, up to so many."""
+"""The threads that answer calls: as few as there are calls at once, and no more at once than is good."""
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from queue import SimpleQueue
@@ -12,63 +13,92 @@ Work = Callable[[], object]
 
 
 class Threads:
-    """At most so many threads; of those that are idle the one that was busy last comes first.
+    """At most so many threads in all, of which so many are at work *at_once*, the slow ones aside.
 
-    A thread that has just worked finds what it needs still in its processor's cache, and its connection to
-    the store warm. The standard library's pool goes round all of its threads instead.
+    Of those that are idle the one that was busy last comes first: it finds what it needs still in its
+    processor's cache, and its connection to the store warm. The standard library's pool goes round all of its
+    threads instead, and has them fight for the interpreter's lock, each time one lets go of it for a query.
     """
 
-    def __init__(self, most: int) -> None:
-        self.most = most
+    def __init__(self, most: int, at_once: int) -> None:
+        self.most, self.at_once = most, at_once
         self.lock = threading.Lock()
-        self.threads: list[threading.Thread] = []
-        self.idle: list[SimpleQueue[Work | None]] = []
+        self.threads: list[Thread] = []
+        self.idle: list[Thread] = []
+        # Those whose work counts, and since when they have been at it.
+        self.busy: dict[Thread, float] = {}
         self.waiting: deque[Work] = deque()
         self.is_closed = False
 
     def do(self, work: Work) -> None:
-        """Have *work* done by the first thread that can, after what waits already."""
+        """Have *work* done by the first thread that may, after what waits already."""
         with self.lock:
             if self.is_closed:
                 raise RuntimeError("These threads have ended.")
-            if self.idle:
-                self.idle.pop().put(work)
-            elif len(self.threads) < self.most:
-                self.start(work)
+            if self.may_begin():
+                self.begin(self.free(), work)
             else:
                 self.waiting.append(work)
 
-    def start(self, work: Work) -> None:
-        own: SimpleQueue[Work | None] = SimpleQueue()
-        own.put(work)
-        name = f"call {len(self.threads)}"
-        # Where nobody comes to close them they do not keep the process from its end.
-        thread = threading.Thread(target=self.keep_working, args=(own,), name=name, daemon=True)
+    def let_pass(self, seconds: float) -> None:
+        """Have others begin in the place of those that have been at their work for so many *seconds*."""
+        with self.lock:
+            slow = time.monotonic() - seconds
+            self.busy = {thread: since for thread, since in self.busy.items() if since > slow}
+            while self.waiting and self.may_begin():
+                thread = self.free()
+                self.begin(thread, self.waiting.popleft())
+
+    def may_begin(self) -> bool:
+        is_free = bool(self.idle) or len(self.threads) < self.most
+        return is_free and len(self.busy) < self.at_once
+
+    def free(self) -> "Thread":
+        """A thread that has nothing to do, which may be a new one."""
+        if self.idle:
+            return self.idle.pop()
+        thread = Thread(self, len(self.threads))
         thread.start()
         self.threads.append(thread)
+        return thread
 
-    def keep_working(self, own: "SimpleQueue[Work | None]") -> None:
-        while has_done(own.get()):
-            self.be_free(own)
+    def begin(self, thread: "Thread", work: Work) -> None:
+        self.busy[thread] = time.monotonic()
+        thread.work.put(work)
 
-    def be_free(self, own: "SimpleQueue[Work | None]") -> None:
-        """Take what waits, or be idle: the thread gets its work from *own*."""
+    def has_ended(self, thread: "Thread") -> None:
+        """Give the *thread* what waits, or have it be idle; it has done what it was given."""
         with self.lock:
-            if self.waiting:
-                own.put(self.waiting.popleft())
+            self.busy.pop(thread, None)
+            if self.waiting and len(self.busy) < self.at_once:
+                self.begin(thread, self.waiting.popleft())
             elif self.is_closed:
-                own.put(None)
+                thread.work.put(None)
             else:
-                self.idle.append(own)
+                self.idle.append(thread)
 
     def close(self) -> None:
         """End all of them, when what is there to do is done."""
         with self.lock:
             self.is_closed = True
             while self.idle:
-                self.idle.pop().put(None)
+                self.idle.pop().work.put(None)
         for thread in self.threads:
             thread.join()
+
+
+class Thread(threading.Thread):
+    """One of several, and the *work* that it is given; None is the last."""
+
+    def __init__(self, threads: Threads, number: int) -> None:
+        # Where nobody comes to close them they do not keep the process from its end.
+        super().__init__(name=f"call {number}", daemon=True)
+        self.threads = threads
+        self.work: SimpleQueue[Work | None] = SimpleQueue()
+
+    def run(self) -> None:
+        while has_done(self.work.get()):
+            self.threads.has_ended(self)
 
 
 def has_done(work: Work | None) -> bool:

@@ -19,7 +19,7 @@ class Body:
 
 @pytest.fixture
 def two() -> Iterator[Threads]:
-    threads = Threads(2)
+    threads = Threads(2, at_once=2)
     yield threads
     threads.close()
 
@@ -79,7 +79,7 @@ def test_a_thread_that_does_not_start_costs_nothing(two: Threads, monkeypatch: p
 
 def test_no_more_than_so_many_work_at_once() -> None:
     """What finds no thread waits, and is done in the order in which it came."""
-    threads, hold, order = Threads(1), threading.Event(), list[int]()
+    threads, hold, order = Threads(1, at_once=1), threading.Event(), list[int]()
     held = asked(threads, hold.wait)
     late = [asked(threads, lambda number=number: order.append(number)) for number in range(5)]
     assert not order
@@ -88,6 +88,50 @@ def test_no_more_than_so_many_work_at_once() -> None:
         each.result(SECONDS)
     threads.close()
     assert order == list(range(5))
+
+
+@pytest.fixture
+def one_by_one() -> Iterator[Threads]:
+    threads = Threads(2, at_once=1)
+    yield threads
+    threads.close()
+
+
+def test_work_is_done_one_by_one_where_that_is_asked(one_by_one: Threads) -> None:
+    """However many threads there may be, no more work is begun than may be done at once."""
+    hold = threading.Event()
+    held = asked(one_by_one, hold.wait)
+    one_by_one.let_pass(SECONDS)
+    late = asked(one_by_one, threading.get_ident)
+    assert len(one_by_one.threads) == 1 and not late.done()
+    hold.set()
+    assert held.result(SECONDS) and late.result(SECONDS)
+
+
+def test_others_pass_what_is_slow(one_by_one: Threads) -> None:
+    """What waits behind slow work is begun beside it, and still one by one."""
+    hold = threading.Event()
+    held = asked(one_by_one, hold.wait)
+    late = [asked(one_by_one, threading.get_ident) for _ in range(3)]
+    one_by_one.let_pass(0)
+    assert len({each.result(SECONDS) for each in late}) == 1
+    assert not held.done()
+    hold.set()
+    assert held.result(SECONDS)
+
+
+def test_slow_work_that_has_ended_counts_again(one_by_one: Threads) -> None:
+    """A thread that others have passed does no work beside another one once it is through."""
+    hold, again = threading.Event(), threading.Event()
+    held = asked(one_by_one, hold.wait)
+    one_by_one.let_pass(0)
+    second = asked(one_by_one, again.wait)
+    hold.set()
+    held.result(SECONDS)
+    third = asked(one_by_one, threading.get_ident)
+    assert not third.done()
+    again.set()
+    assert second.result(SECONDS) and third.result(SECONDS)
 
 
 def test_a_failure_costs_no_thread(two: Threads) -> None:
@@ -99,7 +143,7 @@ def test_a_failure_costs_no_thread(two: Threads) -> None:
 
 def test_closing_waits_for_what_is_there() -> None:
     """Nothing that was taken on is lost when the threads are closed."""
-    threads, done = Threads(1), list[int]()
+    threads, done = Threads(1, at_once=1), list[int]()
     for number in range(50):
         threads.do(lambda number=number: done.append(number))
     threads.close()
@@ -108,7 +152,7 @@ def test_closing_waits_for_what_is_there() -> None:
 
 def test_nothing_is_taken_on_after_the_end() -> None:
     """Whoever comes after the end is told."""
-    threads = Threads(1)
+    threads = Threads(1, at_once=1)
     threads.close()
     with pytest.raises(RuntimeError):
         threads.do(print)
