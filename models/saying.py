@@ -72,9 +72,12 @@ def store_message(**values: Any) -> Message:
     return Message.of_row([stored.id, *(values[name] for name in WORDS)])
 
 
-def tell(message: Message, reader: int | None) -> None:
-    """Let everyone who is told know of the conversation's newest message; the *reader* has read it."""
+def tell(message: Message, reader: int | None, is_told: bool) -> None:
+    """Let everyone who is told know of the conversation's newest message; the *reader* has read it.
+
+    :param is_told: whether he is known to be told himself, which needs no look at his row
+    """
     place = {"conversation": message.conversation_id, "seq": message.seq, "moment": message.sent_at}
     _tell.do(message=message.id, reader=reader, **place)
-    if reader is not None:
+    if reader is not None and not is_told:
         _read_untold.do(reader=reader, **place)

@@ -138,9 +138,15 @@ def append(
         link_url=extras.link_url,
         client_id=extras.client_id,
     )
-    tell(message, reader.id if reader else None)
+    tell(message, reader.id if reader else None, is_told(conversation))
     events.message(message)
     return message
+
+
+def is_told(conversation: Conversation) -> bool:
+    """Whether it came with the place of whoever asks, and he is told of every message in it."""
+    place: Participant | None = conversation.__dict__.get("participant")
+    return place is not None and place.newest_id is not None
 
 
 def note(room: Conversation, user: User, kind: str) -> None:

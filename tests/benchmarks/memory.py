@@ -1,6 +1,7 @@
 """What all processes of the server hold after more and more calls of all kinds."""
 
 import itertools
+import math
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -16,6 +17,7 @@ from stores import NEWCOMER, WRITERS, Filled, token_of
 
 MEMBERS, GUESTS, LISTENERS, COMERS = 5, 2, 4, 50
 SAMPLES, LOOK_SECONDS = 10, 0.2
+MOST_AT_ONCE = 2_000
 # Of the calls of those whom nobody knows, one in so many is a login with a wrong password, which is slow.
 LOGIN_EACH = 50
 
@@ -36,11 +38,18 @@ def samples(served: Served, filled: Filled, requests: int) -> Iterator[Sample]:
         stack.enter_context(listeners(served))
         for number in range(1, SAMPLES + 1):
             with watched(served) as most:
-                driven = load.drive(served, lines, number=requests // SAMPLES)
+                for part in parts(requests // SAMPLES):
+                    driven = load.drive(served, lines, number=part)
+                    if driven.errors:
+                        raise SystemExit(f"{len(driven.errors)} calls failed under load: {driven.errors[0]}")
                 come_and_go(served)
-            if driven.errors:
-                raise SystemExit(f"{len(driven.errors)} calls failed under load: {driven.errors[0]}")
             yield Sample(number * requests // SAMPLES, served.memory(), most.value)
+
+
+def parts(requests: int) -> list[int]:
+    """So many calls in parts of which none lasts long: who is through waits, and a server hangs up on him."""
+    number = math.ceil(requests / MOST_AT_ONCE)
+    return [requests // number] * number
 
 
 @contextmanager
