@@ -4,6 +4,7 @@ import gzip
 import http.client
 import os
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -24,6 +25,7 @@ import pytest
 from conftest import READY, Live, Member, numbers
 
 from models import Message
+from server.gate import MOST_IN_MEMORY
 
 PATH = "/mobiquo/mobiquo.php"
 STAT = dumps((), "get_inbox_stat").encode()
@@ -563,6 +565,17 @@ def test_a_stranger_s_file_is_not_read(served: Live) -> None:
             connection.settimeout(0.5)
             with pytest.raises(TimeoutError):
                 connection.recv(20)
+
+
+def test_unfinished_files_keep_no_calls_out(started: Callable[..., Heard]) -> None:
+    """Where files that do not end take all memory for bodies one is refused, and calls are answered."""
+    live, size = started("--limits", "off"), 2 * MEGABYTE
+    begun = upload_head(size, "X-API-Key: wrong") + b"x" * (size - 1)
+    with ExitStack() as stack:
+        files = [stack.enter_context(raw(live, begun)) for _ in range(MOST_IN_MEMORY // size + 1)]
+        [refused, *_], _, _ = select.select(files, [], [], 30)
+        assert post(live, CONFIG).status == 200
+        assert refused.recv(20).startswith(b"HTTP/1.1 503 ")
 
 
 def upload_head(length: int, line: str) -> bytes:
