@@ -17,7 +17,7 @@ from stores import NEWCOMER, WRITERS, Filled, token_of
 
 MEMBERS, GUESTS, LISTENERS, COMERS = 5, 2, 4, 50
 SAMPLES, LOOK_SECONDS = 10, 0.2
-MOST_AT_ONCE = 2_000
+MOST_AT_ONCE = 1_000
 # Of the calls of those whom nobody knows, one in so many is a login with a wrong password, which is slow.
 LOGIN_EACH = 50
 
