@@ -8,10 +8,12 @@ import json
 import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.client import HTTPConnection
 from io import BytesIO
+from threading import Barrier
 from typing import Any
 from urllib.parse import urlencode
 from xmlrpc.client import Fault, dumps, loads
@@ -36,7 +38,8 @@ from server.wire.types import ID, IDS, KEY, STRING, Array, Looked
 
 XML, FORM, REST = "XML-RPC", "a form", "REST"
 PASSWORD = "a long password"
-SECONDS = 10
+SECONDS = 30
+ROUNDS = 8
 
 # What the ids that calls take name, by the name of the parameter. A room's message and an entry of a call
 # history go by one name; the latter is a place in one's own list, and gives nobody anything.
@@ -231,7 +234,6 @@ class Cast:
     phone: Any
     wrong: dict[str, dict[str, str]] = field(default_factory=dict)
     places: dict[str, Place] = field(default_factory=dict)
-    made: int = 0
 
     def token(self, who: str) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.people[who].token}"}
@@ -881,3 +883,44 @@ def test_another_s_key_is_like_any(cast: Cast) -> None:
     )
     assert strange.status == 404
     assert bytes_of(strange) == bytes_of(missing)
+
+
+@pytest.mark.parametrize("who", ["owner", "participant"])
+def test_who_ignores_somebody_is_not_given_away(cast: Cast, who: str) -> None:
+    """Who ignores the starter, and so never sees the conversation, is in it for the others at either door."""
+    place, person = cast.places["a forum's conversation"], cast.people[who]
+    there = {cast.people[each].id for each in ("owner", "participant", "hiding", "ignoring")}
+    shown = cast.client.send("GET", f"/chat/{place.conversation}", **headed(cast.token(who)))
+    listed = person.rpc.get_conversation(place.conversation, 0, 0)["participants"]
+    assert {key for key, each in listed.items() if not each["has_left"]} == there
+    assert {str(each["id"]) for each in shown.json["users"]} == there
+
+
+def test_who_is_removed_says_nothing_more(cast: Cast) -> None:
+    """Of what somebody says at the moment in which he is removed, nothing stands after that he was."""
+    wanted = ("POST /chat/{chatId}/messages", "reply_conversation", "Darkchat_SendMessageByNumber")
+    saying = [deed for deed in GUARDED if deed.name in wanted]
+    removing = next(deed for deed in GUARDED if deed.name == "Darkchat_RemoveFromConversationByNumber")
+    for _ in range(ROUNDS):
+        room = cast.room("removed")
+        done = at_once(cast, [*saying, removing], "removed", {CONVERSATION: room})
+        said = sum(not is_no(deed, answer) for deed, answer in zip(saying, done, strict=False))
+        path = f"/chat/{room}/messages?limit=100&order=asc"
+        shown = cast.client.send("GET", path, **headed(cast.token("owner"))).json
+        own = [each["text"] for each in shown if each["userId"] == int(cast.people["removed"].id)]
+        assert len(own) == said + 2
+        assert "joined" in own[0]
+        assert "removed" in own[-1]
+
+
+def at_once(cast: Cast, made: list[Deed], who: str, ids: Ids) -> list[Answer]:
+    """The answers to calls that somebody makes at one moment, each over a connection of its own."""
+    barrier = Barrier(len(made), timeout=SECONDS)
+
+    def call(deed: Deed) -> Answer:
+        apart = replace(cast, client=Client(cast.live.address))
+        barrier.wait()
+        return apart.asks(deed, who, ids)
+
+    with ThreadPoolExecutor(len(made)) as pool:
+        return list(pool.map(call, made))
