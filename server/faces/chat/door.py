@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, TypedDict
 
-from models import ACTIVE, IGNORING, LEFT, User, attachments_with, is_direct, people_in
+from models import ACTIVE, LEFT, User, attachments_with, is_direct, people_in
 
 from ... import text
 from ...errors import BadParams, Refusal
@@ -143,7 +143,7 @@ def chat(visit: Visit, user: User, row: Any, people: list[Any], files: dict[int,
 
 def is_shown(row: Any, person_row: Any) -> bool:
     """Whether somebody is one of a chat's users; what is between two always has both."""
-    return is_direct(row.app) or person_row.status not in (LEFT, IGNORING)
+    return is_direct(row.app) or person_row.status != LEFT
 
 
 def last_message(row: Any, files: dict[int, list[Attached]]) -> ChatMessage | None:
