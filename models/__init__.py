@@ -97,7 +97,7 @@ from .inbox import (
     unread_in_crowds_of,
     unread_of,
 )
-from .kept import KeptAnswer
+from .kept import Holder, KeptAnswer
 from .phone import (
     LIVE,
     RINGS,
@@ -136,7 +136,7 @@ from .users import (
     digits_of,
     ignores,
     is_online,
-    key_label,
+    key_with,
     name_key,
     name_line,
     number_owner,
@@ -193,6 +193,7 @@ __all__ = [
     "Conversation",
     "Event",
     "GameServer",
+    "Holder",
     "IgnoredUser",
     "KeptAnswer",
     "Line",
@@ -242,7 +243,7 @@ __all__ = [
     "is_empty",
     "is_here",
     "is_online",
-    "key_label",
+    "key_with",
     "lapse_calls",
     "lapsed",
     "members_of",

@@ -181,8 +181,8 @@ def _number_owner() -> Any:
     return User.select(User).where(User.digits == slot("digits"))
 
 
-def _key_label() -> Any:
-    return ServerKey.select(ServerKey.label).where(ServerKey.digest == slot("digest"))
+def _key_with() -> Any:
+    return ServerKey.select(ServerKey.id, ServerKey.label).where(ServerKey.digest == slot("digest"))
 
 
 def _user_with_key() -> Any:
@@ -214,7 +214,7 @@ _session_stored = Prepared(_store_session)
 session_owner = Prepared(_session_owner)
 token_owner = Prepared(_token_owner)
 number_owner = Prepared(_number_owner)
-key_label = Prepared(_key_label)
+key_with = Prepared(_key_with)
 
 
 def store_session(session: Session) -> None:

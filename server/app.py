@@ -46,7 +46,8 @@ GENERAL = (
     "This address takes XML-RPC calls, from any XML-RPC client. An optional parameter is left out at the "
     "end, or skipped with an empty string, an empty array or nil.\n\n"
     "Faults: -32700 what came is no call, -32601 no such method, -32602 wrong arguments, 401 no or a wrong "
-    "server key, 503 the store cannot be used at this moment, -32603 an error of the server's own."
+    "server key, 422 another call under a server key's Idempotency-Key, 503 the store cannot be used at this "
+    "moment, -32603 an error of the server's own."
 )
 EXAMPLE_SERVER = "http://127.0.0.1:8000"
 XML_HEAD = {

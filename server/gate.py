@@ -212,14 +212,19 @@ class Body:
             raise TooSlow("The body came too slowly.") from None
 
     async def read(self, protocol: Any) -> None:
-        """Take what comes, up to the limit; a body that is shorter than it says was cut on its way."""
+        """Take what comes, up to the limit; of a body that was cut on its way nothing is done."""
         if not self.is_chunked and self.length <= SMALL:
             self.add(await protocol())
             return
         async for chunk in protocol:
             self.add(chunk)
-        if self.size < self.length and not self.is_chunked:
+        if self.is_cut:
             raise ProtocolClosed
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether more was to come: Granian gives an empty part for the end, and another for what is lost."""
+        return self.chunks.count(b"") > 1 if self.is_chunked else self.size < self.length
 
     def add(self, chunk: bytes) -> None:
         self.size += len(chunk)

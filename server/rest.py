@@ -1,6 +1,5 @@
 """What HTTP adds to the answers of a REST door: bodies and forms, limits, ETags, other origins."""
 
-import json
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -15,16 +14,14 @@ from .errors import BadInput, Broken, NotFound, Refusal, Unavailable, WrongType
 from .http import Response
 from .visits import Listening, Visit, storage
 from .wire.coding import inflated
+from .wire.once import KEY, Repeat, checked, digest, head_key, written
 from .wire.rest import (
-    KEY,
-    LONGEST_KEY,
     RATES,
     TOTAL,
     Answer,
     Route,
     Routes,
     call,
-    digest,
     problem,
     read_json,
 )
@@ -158,27 +155,19 @@ def body_of(visit: Visit) -> dict[str, Any]:
     return read_json(body)
 
 
-def repeats_of(
-    visit: Visit, route: Route, in_path: dict[str, str], sent: dict[str, Any]
-) -> list[tuple[str, str]]:
+def repeats_of(visit: Visit, route: Route, in_path: dict[str, str], sent: dict[str, Any]) -> list[Repeat]:
     """The keys of a request that may come again, each with the digest of what it asks.
 
     There are two where the message has an id of its client's own: a client may give each attempt a header of
     its own, and calls the message the same.
     """
-    given = visit.request.header(KEY.lower()) or ""
+    given = visit.head_key
     if visit.request.verb != "POST" or route.method.actor is None or not (given or route.once):
         return []
     asked = route.method.bind_names({**sent, **in_path})
-    own = asked.get(route.once) or ""
-    if len(given) > LONGEST_KEY or len(own) > LONGEST_KEY:
-        raise BadInput(f"A key has at most {LONGEST_KEY} characters.", "BAD_KEY")
+    own = checked(asked.get(route.once) or "")
     place = written([route.method.name, {key: asked[key] for key in route.method.keys_of(in_path)}])
     whole = digest(place, written(asked))
     keys = [digest(f"body {own}".encode(), place)] if own else []
-    keys += [digest(f"header {given}".encode(errors="surrogatepass"))] if given else []
-    return [(key, whole) for key in keys]
-
-
-def written(value: Any) -> bytes:
-    return json.dumps(value, sort_keys=True).encode()
+    keys += [head_key(given)] if given else []
+    return [Repeat(key, whole) for key in keys]

@@ -17,13 +17,14 @@ from werkzeug.http import parse_cookie
 
 from models import (
     TROUBLES,
+    Holder,
     Position,
     Session,
     User,
     database,
     digest_of,
     impatient,
-    key_label,
+    key_with,
     now,
     position_of,
     session_owner,
@@ -39,6 +40,7 @@ from .files import Files
 from .http import Request
 from .passwords import Passwords
 from .wire.declare import Transaction
+from .wire.once import KEY, Repeat, digest, head_key, written
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -48,6 +50,7 @@ COOKIE = "xf_session"
 SERVER_NAME = "server"
 SESSION_TOUCH = datetime.timedelta(hours=1)
 SEEN_TOUCH = datetime.timedelta(seconds=30)
+HEAD_KEY = KEY.lower()
 FORM_TYPES = ("", "application/x-www-form-urlencoded", "multipart/form-data", "text/plain")
 OWN_SITE = ("same-origin", "none")
 
@@ -65,6 +68,7 @@ class House:
 class Script:
     """A trusted script of the game server's, by the *label* of its key; it acts for every player."""
 
+    key_id: int
     label: str
 
 
@@ -105,7 +109,7 @@ class Visit:
         self.takes_cookie = True
         self.secret = ""
         self.status = 200
-        self.repeats: list[tuple[str, str]] = []
+        self.repeats: list[Repeat] = []
         self.live: Listening | None = None
         self.id = new_id()
         self.called, self.outcome = request.path, ""
@@ -117,7 +121,7 @@ class Visit:
     def transact(self, work: Callable[[], Any], kind: Transaction) -> Any:
         """The result of *work* in one transaction, where the kind says so."""
         if self.repeats:
-            return self.transact_once(work)
+            return self.transact_under(self.repeats, work)
         with storage():
             return work() if kind == "none" else transact(self.afresh(work), writes=kind == "write")
 
@@ -131,17 +135,36 @@ class Visit:
 
         return attempt
 
-    def transact_once(self, work: Callable[[], Any]) -> Any:
-        """The same, or where this request has come before, what it was answered then."""
+    def transact_once(self, work: Callable[[], Any], asked: Any, *place: bytes) -> Any:
+        """The same where *work* writes and may be *asked* again under a key in the head."""
+        if not self.head_key:
+            return self.transact(work, "write")
+        repeat = Repeat(head_key(self.head_key, *place), digest(written(asked)))
+        return self.transact_under([repeat], work)
+
+    def transact_under(self, keys: list[Repeat], work: Callable[[], Any]) -> Any:
+        """The same, or where one of the *keys* has come before, what it was answered then."""
 
         def done() -> tuple[int, str]:
             value = work()
             return self.status, json.dumps(value)
 
-        user, attempt = self.actor(), self.afresh(done)
+        holder, attempt = self.holder, self.afresh(done)
         with storage():
-            self.status, body = transact(lambda: repeats.once(user, self.repeats, attempt), writes=True)
+            self.status, body = transact(lambda: repeats.once(holder, keys, attempt), writes=True)
         return json.loads(body)
+
+    @property
+    def head_key(self) -> str:
+        """By what the head says that this request may come again."""
+        return self.request.header(HEAD_KEY) or ""
+
+    @property
+    def holder(self) -> Holder:
+        """Whose the answers are that are kept for this request."""
+        if isinstance(self.identity, Script):
+            return Holder(server_key=self.identity.key_id)
+        return Holder(user=self.actor().id)
 
     def actor(self) -> User:
         """The user who makes this request, or a refusal."""
@@ -354,8 +377,8 @@ def by_token(token: str) -> User | None:
 
 
 def by_key(secret: str) -> Script | None:
-    row = key_label.one(digest=digest_of(secret))
-    return None if row is None else Script(row.label)
+    row = key_with.one(digest=digest_of(secret))
+    return None if row is None else Script(row.id, row.label)
 
 
 def quietly(write: Callable[[], Any]) -> None:

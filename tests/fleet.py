@@ -146,9 +146,10 @@ class Connection:
         """Whether the other side has closed it meanwhile, as it does with one that is not used for long."""
         return self.http.sock is not None and bool(select.select([self.http.sock], [], [], 0)[0])
 
-    def call(self, method: str, *values: Any) -> Any:
+    def call(self, method: str, *values: Any, **headers: str) -> Any:
         """What an XML-RPC method answers."""
-        status, body = self.ask("POST", "/RPC2", dumps(values, method, allow_none=True).encode(), "text/xml")
+        sent = dumps(values, method, allow_none=True).encode()
+        status, body = self.ask("POST", "/RPC2", sent, "text/xml", **headers)
         if status != http.HTTPStatus.OK:
             raise Refused(status, body.decode(errors="replace"))
         try:
@@ -201,8 +202,8 @@ class Call:
 class Person:
     """A player who speaks through one door after the other, and remembers what he was told.
 
-    One who *repeats* speaks at the chat door alone, under a key of his own for each message, and says it
-    again under the same key where it was refused.
+    One who *repeats* speaks under a key of his own for each message, and says it again under the same key
+    where it was refused.
     """
 
     def __init__(self, room: Room, player: Player, address: str) -> None:
@@ -227,13 +228,10 @@ class Person:
         """Say the next thing, through the next door, and read a little."""
         body = f"{self.player.name}: {len(self.tried)}"
         self.tried.append(body)
-        if self.repeats:
-            while not self.attempt(lambda: self.acknowledged.update({body: self.by_chat(body, body)})):
-                time.sleep(REPEAT_SECONDS)
-        else:
-            doors = (self.by_forum, self.by_chat, self.by_phone)
-            door = doors[len(self.tried) % len(doors)]
-            self.attempt(lambda: self.acknowledged.update({body: door(body)}))
+        doors = (self.by_forum, self.by_chat, self.by_phone)
+        door, key = doors[len(self.tried) % len(doors)], body if self.repeats else ""
+        while not self.attempt(lambda: self.acknowledged.update({body: door(body, key)})) and self.repeats:
+            time.sleep(REPEAT_SECONDS)
         reading = (self.open_newest, self.list_chats, self.list_room)
         self.attempt(reading[len(self.tried) // len(reading) % len(reading)])
 
@@ -251,17 +249,18 @@ class Person:
         while not stop.wait(pause):
             self.speak()
 
-    def by_forum(self, body: str) -> int:
-        answer = self.own.call("reply_conversation", str(self.room.id), body.encode())
+    def by_forum(self, body: str, key: str = "") -> int:
+        answer = self.own.call("reply_conversation", str(self.room.id), body.encode(), Idempotency_Key=key)
         assert answer["result"], answer
         return int(answer["msg_id"])
 
     def by_chat(self, body: str, key: str = "") -> int:
-        headers = {"Idempotency_Key": key} if key else {}
-        return int(self.own.rest("POST", f"/chat/{self.room.id}/messages", {"text": body}, **headers)["id"])
+        path = f"/chat/{self.room.id}/messages"
+        return int(self.own.rest("POST", path, {"text": body}, Idempotency_Key=key)["id"])
 
-    def by_phone(self, body: str) -> int:
-        answer = self.script.call("Darkchat_SendMessageByNumber", self.player.number, self.room.id, body)
+    def by_phone(self, body: str, key: str = "") -> int:
+        values = self.player.number, self.room.id, body
+        answer = self.script.call("Darkchat_SendMessageByNumber", *values, Idempotency_Key=key)
         assert answer["success"], answer
         return int(answer["message"]["id"])
 

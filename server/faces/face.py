@@ -38,12 +38,16 @@ class Face:
         transaction: Transaction = "write",
         anyone: bool = False,
         instead: Mapping[str, Instead] = MappingProxyType({}),
+        once: bool = False,
     ) -> Callable[[F], F]:
-        """Publish the function below, under its own name or another; open to *anyone* only if so asked."""
+        """Publish the function below, under its own name or another; open to *anyone* only if so asked.
+
+        A call that comes again under its key is carried out *once*, where that is said.
+        """
 
         def publish(function: F) -> F:
             name_here = name or function.__name__
-            method = self.declare(name_here, function, transaction, anyone, instead, as_xml=True)
+            method = self.declare(name_here, function, transaction, anyone, instead, as_xml=True, once=once)
             self.keep(self.methods, method.name, method)
             return function
 
@@ -91,9 +95,10 @@ class Face:
         anyone: bool = False,
         instead: Mapping[str, Instead] = MappingProxyType({}),
         as_xml: bool = False,
+        once: bool = False,
     ) -> Method:
         actor = None if anyone else self.actor
-        method = Method(function, name, transaction, self.refuse, actor, self.spell, instead, as_xml)
+        method = Method(function, name, transaction, self.refuse, actor, self.spell, instead, as_xml, once)
         if anyone and self.actor in method.given:
             raise TypeError(f"{name} is open to anyone and asks for {self.actor.__name__}")
         return method

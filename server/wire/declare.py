@@ -3,6 +3,7 @@
 Parameters before the slash are given by the server and say who may call; those after it come from the caller.
 """
 
+import functools
 import inspect
 import re
 import typing
@@ -12,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 from ..errors import BadParams, Refusal
+from .once import TOLD
 from .types import Codec, Looked, codec_for
 from .writer import Written
 
@@ -53,6 +55,12 @@ class Giver(Protocol):
     def transact(self, work: Callable[[], Any], kind: Transaction) -> Any:
         """The result of *work*, done in a transaction of this kind."""
 
+    def transact_once(self, work: Callable[[], Any], asked: Any, *place: bytes) -> Any:
+        """The same in one that writes; where the same was *asked* before under one key, what came of it then.
+
+        *place*: which of several calls in one request this is.
+        """
+
 
 @dataclass(frozen=True)
 class Param:
@@ -85,6 +93,7 @@ class Method:
     *actor*: what a request has to come from, whether the function asks for it or not; None for anyone.
     *as_xml*: whether the answer is XML, or built-in types.
     *instead*: the wire's own name, type and words for a parameter, by the function's name for it.
+    *once*: whether a call that comes again under its key is carried out once.
     *refuse*: makes the answer of a refusal, in the shape of what the method returns.
     *transaction*: ``write`` and ``read`` run the function and the conversion of its answer in one
     transaction, so that what cannot be sent is not stored; with ``none`` the function needs none, or opens
@@ -101,9 +110,10 @@ class Method:
         spell: Spelling = as_written,
         instead: Mapping[str, Instead] = MappingProxyType({}),
         as_xml: bool = False,
+        once: bool = False,
     ) -> None:
         self.function, self.name, self.transaction, self.refuse = function, name, transaction, refuse
-        self.actor = actor
+        self.actor, self.once = actor, once
         text = inspect.getdoc(function) or ""
         docs = {key: " ".join(doc.split()) for key, doc in PARAM.findall(text)}
         hints = typing.get_type_hints(function, include_extras=True)
@@ -121,6 +131,8 @@ class Method:
         self.most = len(self.params) + (MOST_REST if self.takes_rest else 0)
         self.returns = codec_for(hints["return"])
         self.convert = self.written if as_xml else self.returns.dump
+        if once and transaction != "write":
+            raise TypeError(f"{name} can only be carried out once where it writes")
         if docs:
             raise TypeError(f"{name} documents what it does not take: {', '.join(docs)}")
 
@@ -137,7 +149,10 @@ class Method:
             giver.give(self.actor)
         given = [giver.give(kind) for kind in self.given]
         arguments = bind(values)
-        return giver.transact(lambda: self.answer(given, arguments), self.transaction)
+        work = functools.partial(self.answer, given, arguments)
+        if self.once:
+            return giver.transact_once(work, [self.name, arguments])
+        return giver.transact(work, self.transaction)
 
     def answer(self, given: list[Any], arguments: dict[str, Any]) -> Any:
         """What the function answers, ready for the wire; within the call's transaction."""
@@ -178,7 +193,13 @@ class Method:
 
     def help(self) -> str:
         """The docstring, with types where the parameters are described."""
-        return "\n\n".join(filter(None, [self.doc, "\n".join(p.described for p in self.params)]))
+        params = "\n".join(p.described for p in self.params)
+        return "\n\n".join(filter(None, [self.doc, params, *self.told]))
+
+    @property
+    def told(self) -> list[str]:
+        """What there is to say beside the docstring."""
+        return [TOLD] if self.once else []
 
 
 def declared(parameter: inspect.Parameter, doc: str, wire: Instead) -> Param:

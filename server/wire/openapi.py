@@ -22,7 +22,8 @@ from ..errors import (
 )
 from .coding import TooLarge
 from .declare import NOT_GIVEN, Param, camel
-from .rest import ENVELOPE, KEY, LONGEST_KEY, RATES, TOTAL, Details, Problem, Route
+from .once import KEY, LONGEST_KEY
+from .rest import ENVELOPE, RATES, TOTAL, Details, Problem, Route
 from .types import ID, codec_for
 from .types import KEY as NUMBER
 

@@ -59,7 +59,8 @@ class Section(NamedTuple):
 def of_method(method: Method) -> Entry:
     """What there is to tell of a method that is called over XML-RPC."""
     rows = [(p.name, p.codec.name, "yes" if p.required else "no", p.doc) for p in method.params]
-    return Entry(method.name, call(method), method.doc, HEADS, rows, [f"Answer: {shape(method.returns)}."])
+    told = [*method.told, f"Answer: {shape(method.returns)}."]
+    return Entry(method.name, call(method), method.doc, HEADS, rows, told)
 
 
 def markdown(sections: Iterable[Section]) -> str:

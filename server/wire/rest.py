@@ -1,6 +1,5 @@
 """REST: declared routes, JSON and forms in, JSON and problem documents out; no address of any door."""
 
-import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -20,8 +19,6 @@ HALF = re.compile("[\ud800-\udfff]")
 DEEPEST, MOST_VALUES = 32, 10_000
 ENVELOPE = "envelope"
 TOTAL = "X-Total-Count"
-KEY = "Idempotency-Key"
-LONGEST_KEY = 255
 RATES = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
 
 
@@ -226,11 +223,3 @@ def inside(value: Any) -> Iterable[Any]:
     if isinstance(value, dict):
         return value.values()
     return value if isinstance(value, list) else ()
-
-
-def digest(*parts: bytes) -> str:
-    """What tells one request or answer from another."""
-    made = hashlib.sha256()
-    for part in parts:
-        made.update(len(part).to_bytes(8, "big") + part)
-    return made.hexdigest()

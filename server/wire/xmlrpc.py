@@ -11,7 +11,7 @@ from ..errors import BadParams, Refusal, Unavailable
 from .declare import Giver, Method, Transaction
 from .parser import NotACall, read_call
 from .types import Codec
-from .writer import write_answer, write_fault
+from .writer import Written, write_answer, write_fault
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,8 @@ class Dispatcher(SimpleXMLRPCDispatcher):
     """Answers one request with the declared *methods*, for whoever makes it.
 
     What the standard library's dispatcher does by trying, this one does by look-up: the only names that can
-    be called are those in ``funcs``. *called* and *outcome* say afterwards what happened, for the log.
+    be called are those in ``funcs``. *called* and *outcome* say afterwards what happened, for the log;
+    *place* is which of several calls is being made.
     """
 
     def __init__(self, methods: dict[str, Method], giver: Giver) -> None:
@@ -45,12 +46,17 @@ class Dispatcher(SimpleXMLRPCDispatcher):
         self.funcs: dict[str, Method] = methods  # type: ignore[assignment]
         self.giver = giver
         self.called, self.outcome = "-", "ok"
+        self.place: tuple[bytes, ...] = ()
 
     def give(self, kind: Any) -> Any:
         return self if kind is Dispatcher else self.giver.give(kind)
 
     def transact(self, work: Callable[[], Any], kind: Transaction) -> Any:
         return self.giver.transact(work, kind)
+
+    def transact_once(self, work: Callable[[], Any], asked: Any, *place: bytes) -> Any:
+        # What was kept is text, and as such would be escaped.
+        return Written(self.giver.transact_once(work, asked, *self.place, *place))
 
     # The standard library gives bytes here too; its stubs say otherwise.
     def _marshaled_dispatch(  # type: ignore[override]
@@ -142,16 +148,18 @@ class Dispatcher(SimpleXMLRPCDispatcher):
         """Make several calls in one request, each a transaction of its own.
 
         Each is answered by an array that holds its result, or by the struct of its fault. At most 50 calls,
-        none of them system.multicall; after ten seconds no further one is begun.
+        none of them system.multicall; after ten seconds no further one is begun. An Idempotency-Key in the
+        head counts for each of them by its place in the list.
 
         :param call_list: structs of methodName (string) and params (array)
         """
         if len(call_list) > MOST_CALLS:
             raise BadParams(f"call_list: more than {MOST_CALLS} calls")
         deadline = time.monotonic() + MOST_SECONDS
-        return [self.call_one(call, deadline) for call in call_list]
+        return [self.call_one(place, call, deadline) for place, call in enumerate(call_list)]
 
-    def call_one(self, call: Any, deadline: float) -> Any:
+    def call_one(self, place: int, call: Any, deadline: float) -> Any:
+        self.place = (b"%d" % place,)
         try:
             if time.monotonic() > deadline:
                 raise Fault(Unavailable.code, f"the calls before took more than {MOST_SECONDS} seconds")

@@ -198,16 +198,19 @@ def behind(cluster: Durable, cutter: Cutter, tmp_path_factory: pytest.TempPathFa
 
 
 @pytest.mark.parametrize("is_done", [True, False])
-def test_a_commit_that_nobody_heard_of(behind: Live, cutter: Cutter, is_done: bool) -> None:
+@pytest.mark.parametrize("door", ["by_forum", "by_chat", "by_phone"])
+def test_a_commit_that_nobody_heard_of(behind: Live, cutter: Cutter, door: str, is_done: bool) -> None:
     """Where a commit's outcome is unknown the answer is 503; under the same key the message is there once."""
     room = Room(behind, 2)
     with crowd(room, behind.address) as [ann, _]:
-        ann.list_chats()
+        for read in (ann.list_chats, ann.list_room):
+            read()
+        say = getattr(ann, door)
         cutter.passes_on, cutter.is_armed = is_done, True
         with pytest.raises(Refused, match="503"):
-            ann.by_chat("once", key="own")
+            say("once", key="own")
         assert not cutter.is_armed
         assert [body for _, _, body in room.stored(behind)[room.before :]] == ["once"] * is_done
-        again = [ann.by_chat("once", key="own") for _ in range(2)]
+        again = [say("once", key="own") for _ in range(2)]
         [(message_id, _, body)] = room.stored(behind)[room.before :]
         assert (again, body) == ([message_id] * 2, "once")

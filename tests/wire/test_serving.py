@@ -603,15 +603,46 @@ def test_conflicting_lengths_are_refused(served: Live) -> None:
         assert received(connection).startswith(b"HTTP/1.1 400 ")
 
 
-def test_a_length_beside_chunks_is_refused(served: Live) -> None:
-    """A request with a length and a chunked body never makes two requests of one."""
+def in_chunks(*parts: bytes) -> bytes:
+    """The chunks of a body, without the one that ends it."""
+    return b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts)
+
+
+CHUNKED, LAST_CHUNK = "Transfer-Encoding: chunked", b"0\r\n\r\n"
+
+
+def chunked_head(*lines: str) -> bytes:
+    return "\r\n".join([f"POST {PATH} HTTP/1.1", "Host: x", *lines, CHUNKED, "", ""]).encode()
+
+
+def test_a_length_beside_chunks_makes_one_request(served: Live) -> None:
+    """Of a request with a length and a chunked body the chunks count, and nothing behind them is answered."""
     hidden = f"GET /hidden{next(numbers)} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
-    lines = [f"POST {PATH} HTTP/1.1", "Host: x", f"Content-Length: {5 + len(hidden)}"]
-    lines += ["Transfer-Encoding: chunked", "", ""]
-    with raw(served, "\r\n".join(lines).encode() + b"0\r\n\r\n" + hidden) as connection:
-        connection.settimeout(3)
-        with suppress(TimeoutError):
-            assert received(connection).count(b"HTTP/1.1 ") <= 1
+    body = in_chunks(CONFIG) + LAST_CHUNK + hidden
+    with raw(served, chunked_head(f"Content-Length: {len(body)}") + body) as connection:
+        answers = received(connection)
+    assert answers.count(b"HTTP/1.1 ") == 1
+    assert b"<name>conversation</name>" in answers
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_a_body_in_chunks_is_read(served: Live, size: int) -> None:
+    """A call may come in chunks of any size, without telling its length."""
+    parts = [CONFIG[start : start + size] for start in range(0, len(CONFIG), size)]
+    with raw(served, chunked_head("Connection: close") + in_chunks(*parts) + LAST_CHUNK) as connection:
+        assert b"<name>conversation</name>" in received(connection)
+
+
+@pytest.mark.parametrize("end", [b"", b"5\r\n  ", b"0\r\n", b"no number\r\n"])
+def test_half_a_body_in_chunks_is_not_a_call(served: Live, end: bytes) -> None:
+    """A call whose last chunk is cut or missing is not carried out, though what came is a whole call."""
+    ann, bob = served.member(), served.member()
+    call = dumps(([bob.name.encode()], b"Half", b"a body"), "new_conversation").encode()
+    sent = chunked_head(f"Authorization: Bearer {ann.token}") + in_chunks(call) + end
+    with raw(served, sent) as connection:
+        connection.shutdown(socket.SHUT_WR)
+        assert received(connection).startswith(b"HTTP/1.1 400 ")
+    assert bob.rpc.get_conversations()["conversation_count"] == 0
 
 
 @pytest.mark.parametrize("length", ["-1", "+5", "1e3", "0x10", "5 5", "99999999999999999999999"])

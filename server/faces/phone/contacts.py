@@ -63,7 +63,7 @@ def fetch_contacts(player: User) -> list[PhoneContact]:
     return sorted(shown, key=lambda each: (not each["favorite"], each["name"].casefold(), each["id"]))
 
 
-@for_player("PhoneApp_AddContactBy")
+@for_player("PhoneApp_AddContactBy", once=True)
 def add_contact(
     player: User, contact_number: str, firstname: str, lastname: str, notes: str = "", image: str = ""
 ) -> OneContact:

@@ -58,7 +58,7 @@ class Sent(TypedDict):
     message: NotRequired[RoomMessage]
 
 
-@for_player("Darkchat_CreateConversationBy")
+@for_player("Darkchat_CreateConversationBy", once=True)
 def create_conversation(player: User, name: str, join_code: str = "") -> Created:
     """Make a room, with its maker as the owner and only member.
 
@@ -152,7 +152,7 @@ def get_messages(
     return newest(conversation.id, last, limit)[::-1]
 
 
-@for_player("Darkchat_SendMessageBy")
+@for_player("Darkchat_SendMessageBy", once=True)
 def send_message(visit: Visit, /, player: User, conversation_id: Key, text_: str) -> Sent:
     """Say something in a room that a player is in; his read mark moves up to it.
 

@@ -8,7 +8,7 @@ from models import User
 
 from ... import text
 from ...actions import access
-from ...errors import NotAuthenticated, Refusal, TooMany
+from ...errors import KeyReused, NotAuthenticated, Refusal, TooMany
 from ...visits import Script
 from ...wire.declare import Instead, Transaction, camel
 from ...wire.types import KEY, STRING, Array, Codec, Looked, Seconds, Struct, load_natural
@@ -38,7 +38,8 @@ which is compared by its digits; send it as a string, since ten digits do not fi
 plain strings, ids and moments (in seconds since 1970) as ints, and what has no value is absent.
 
 Where something cannot be done, the answer is false, an empty array, or success false with a message that says
-why in a string. Faults are for wrong arguments and a missing key."""
+why in a string. Faults are for wrong arguments, a missing key, and (422) an Idempotency-Key under which
+another call has come before."""
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -61,7 +62,7 @@ class Said(TypedDict):
 
 def refuse(returns: Codec, error: Refusal) -> Any:
     """A no in the shape of what the method returns; what says nothing about the game is a fault."""
-    if isinstance(error, NotAuthenticated | TooMany):
+    if isinstance(error, NotAuthenticated | TooMany | KeyReused):
         raise Fault(error.code, str(error))
     if isinstance(returns, Struct):
         return {"success": False, "message": str(error)}
@@ -81,19 +82,19 @@ PAGE, MOST = 50, 200
 Limit = Annotated[int, Codec("int", lambda value: min(load_natural(value), MOST))]
 
 
-def for_player(stem: str, transaction: Transaction = "write") -> Callable[[F], F]:
+def for_player(stem: str, transaction: Transaction = "write", once: bool = False) -> Callable[[F], F]:
     """Publish the function below twice: for the *player* under a source, and with a number."""
-    return published_twice(stem, "player", BY_NAME, transaction)
+    return published_twice(stem, "player", BY_NAME, transaction, once)
 
 
 def published_twice(
-    stem: str, key: str, ways: dict[str, Instead], transaction: Transaction
+    stem: str, key: str, ways: dict[str, Instead], transaction: Transaction, once: bool = False
 ) -> Callable[[F], F]:
     """Publish the function below once for each of the *ways* in which its parameter *key* is named."""
 
     def publish(function: F) -> F:
         for ending, way in ways.items():
-            face.method(f"{stem}{ending}", transaction, instead={key: way})(function)
+            face.method(f"{stem}{ending}", transaction, instead={key: way}, once=once)(function)
         return function
 
     return publish

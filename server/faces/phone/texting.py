@@ -28,7 +28,7 @@ class Sent(TypedDict):
     conversation: NotRequired[TextConversation]
 
 
-@for_player("Messages_SendMessageTo")
+@for_player("Messages_SendMessageTo", once=True)
 def send_message(visit: Visit, /, player: User, message: str, sender: str = SYSTEM) -> Sent:
     """Send a text message to a player, in the conversation that he and the sender have.
 

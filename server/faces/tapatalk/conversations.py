@@ -109,7 +109,7 @@ class Quote(Result):
     text_body: Text
 
 
-@face.method()
+@face.method(once=True)
 def new_conversation(
     user: User,
     visit: Visit,
@@ -137,7 +137,7 @@ def new_conversation(
     return {**YES, "conv_id": begun.id}
 
 
-@face.method()
+@face.method(once=True)
 def reply_conversation(
     user: User,
     visit: Visit,

@@ -28,7 +28,7 @@ from models import (
     database,
     first_messages,
     impatient,
-    key_label,
+    key_with,
     migrate,
     number_of,
     number_owner,
@@ -109,7 +109,7 @@ def test_a_missing_driver_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 Row = dict[str, Any]
 FIRST_STEP, PHONE_STEP, CHAT_STEP = "0001_forum", "0002_phone", "0003_chat"
-AFTER_CHAT = ["0004_turns", "0005_places"]
+AFTER_CHAT = ["0004_turns", "0005_places", "0006_holders"]
 LATER_STEPS = [PHONE_STEP, CHAT_STEP, *AFTER_CHAT]
 
 
@@ -276,6 +276,15 @@ def test_the_chats_step_keeps_what_the_phone_has(older: None, table: str) -> Non
     assert kept == [{**ADDED[table], **row} for row in ON_THE_PHONE[table]]
 
 
+def test_the_holders_step_keeps_what_users_have(older: None) -> None:
+    """Answers that are kept for users are there after the step by which game servers have some too."""
+    runner().up("0005_places")
+    kept = {"id": 5, "user_id": 3, "key": "k", "digest": "d", "status": 201, "body": "{}", "kept_at": 17}
+    put("kept_answer", kept)
+    migrate()
+    assert rows_of("kept_answer") == [{**kept, "server_key_id": None}]
+
+
 def test_a_migrated_store_is_the_declared_one(older: None, blank: Opener) -> None:
     """A store in use comes to the same tables, indexes and constraints as a new one, and nothing is over."""
     migrate()
@@ -381,7 +390,7 @@ def test_a_lock_is_told_in_words(store: Settings) -> None:
         place_in,
         session_owner,
         token_owner,
-        key_label,
+        key_with,
         number_owner,
         source_owner,
         call_with,

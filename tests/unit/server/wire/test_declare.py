@@ -76,6 +76,10 @@ class Caller:
         finally:
             self.is_inside = False
 
+    def transact_once(self, work: Callable[[], Any], asked: Any, *place: bytes) -> Any:
+        self.asked.append(asked)
+        return self.transact(work, "write")
+
 
 class Stranger(Caller):
     """A request that comes from nobody."""
@@ -290,6 +294,19 @@ def test_a_stranger_is_turned_away_before_his_arguments_are_looked_at(values: li
     with pytest.raises(NotAuthenticated):
         Method(greet, "greet", "none", refuse, actor=str).call(stranger, values)
     assert stranger.kinds == []
+
+
+def test_what_is_carried_out_once_is_known_by_name_and_values() -> None:
+    """A method that is carried out once says what is asked: its name, and its converted arguments."""
+    caller = Caller()
+    assert Method(greet, "greet", "write", refuse, once=True).call(caller, [b"bob", "2"]) == "hello bob" * 2
+    assert (caller.asked, caller.kinds) == ([["greet", {"who": "bob", "times": 2}]], ["write"])
+
+
+def test_only_what_writes_is_carried_out_once() -> None:
+    """A method that writes nothing cannot be declared as one that is carried out once."""
+    with pytest.raises(TypeError, match="greet can only be carried out once where it writes"):
+        Method(greet, "greet", "read", refuse, once=True)
 
 
 def test_nobody_is_asked_for_where_anyone_may_call() -> None:
