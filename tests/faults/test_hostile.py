@@ -35,6 +35,7 @@ LEAST_REQUESTS, LEAST_ATTEMPTS = 2000, 5
 MOST_MEGABYTES = 256
 LOOK_SECONDS = 0.1
 SCHEMA = etree.RelaxNG(etree.parse(Path(__file__).parents[2] / "fixtures" / "xmlrpc.rng"))
+LONGEST = "\N{PENGUIN}".encode() * 10_000
 NO_BODY = (204, 304)
 INTERNAL, UNAVAILABLE, INTERNAL_FAULT = 500, 503, -32603
 # Only what is slow may be told to come again: passwords, and pictures.
@@ -129,7 +130,7 @@ def watched(attack: Attack) -> Iterator[None]:
 def exchanged(attack: Attack, request: Hostile) -> bytes:
     """All that comes back, up to the end of the connection or the beginning of a stream without one."""
     host, _, port = attack.live.address.removeprefix("http://").rpartition(":")
-    received = b""
+    received = bytearray()
     with socket.create_connection((host, int(port)), timeout=SECONDS) as connection:
         # A server may well hang up before it has heard everything.
         with suppress(OSError):
@@ -139,9 +140,9 @@ def exchanged(attack: Attack, request: Hostile) -> bytes:
         with suppress(ConnectionError):
             while chunk := connection.recv(65536):
                 received += chunk
-                if b"text/event-stream" in received:
+                if b"text/event-stream" in chunk:
                     break
-    return received
+    return bytes(received)
 
 
 def answers_in(data: bytes, verb: bytes) -> Iterator[Answer]:
@@ -184,6 +185,9 @@ def arranged(live: Live) -> Attack:
     script.call("Players_Connect", 1, "a:1", "555-0101", "Mal Lory")
     script.call("Players_Connect", 2, "a:2", "555-0102", "Bob Banks")
     assert script.call("Darkchat_CreateConversationByNumber", "555-0101", "Room")["newConv"]["id"] == 3
+    assert mallory.call("new_conversation", [b"bob"], b"Long", LONGEST)["conv_id"] == "4"
+    for _ in range(49):
+        assert mallory.call("reply_conversation", "4", LONGEST)["result"]
     return Attack(live, credentials, mallory, script)
 
 
