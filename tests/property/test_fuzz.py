@@ -29,11 +29,13 @@ RECORDED = {path.stem: path.read_bytes() for path in sorted((ROOT / "fixtures" /
 SECONDS = int(os.environ.get("FUZZ_SECONDS", "0"))
 HAS_ATHERIS = importlib.util.find_spec("atheris") is not None
 REPEATED = 100
+PART = f'--{EDGE}\r\nContent-Disposition: form-data; name="a"\r\n\r\nx\r\n'.encode()
 TAGS = [f"[{name}]".encode() for name in sorted(KNOWN)]
 SCRAPS = {
     "parser": [b"<", b">", b"<value>", b"</value>", b"<!DOCTYPE a>", b"&#0;", b"&a;", b"]]>", b"\xff\xfe"],
     "json": [b"{", b"}", b"[", b"]", b'"', b"\\", b"\\ud800", b":", b",", b"1e999", b"NaN", b"\x00", b"\xff"],
     "form": [
+        PART,
         b"\r\n",
         b"\r",
         b"--",
@@ -68,7 +70,9 @@ GOOD = {
         b"a=b&c=%20d&e",
     ],
     "coding": [zlib.compress(b"x" * 3 * LIMIT), zlib.compress(b"x" * 50)],
-    "markup": [b"[quote=a][b]x[/b][/quote] [url=https://a.example]y[/url] [img]https://a.example/b[/img]"],
+    "markup": [
+        b"[quote=a][b]x[/b][/quote][color=red]z[/color] [url=https://a.example]y[/url] [img]https://a.example/b[/img]"
+    ],
 }
 
 
@@ -83,7 +87,7 @@ def changed(draw: st.DrawFn, name: str) -> bytes:
     return body
 
 
-@settings(deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(st.data())
 @pytest.mark.parametrize("name", TARGETS)
 def test_what_is_changed_is_taken_or_refused(name: str, data: st.DataObject) -> None:
