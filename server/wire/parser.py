@@ -8,6 +8,7 @@ import binascii
 import datetime
 import re
 from collections.abc import Callable
+from encodings.aliases import aliases
 from typing import Any, NoReturn
 from xml.parsers import expat
 
@@ -15,6 +16,7 @@ MOST_LEVELS, MOST_VALUES = 32, 10_000
 
 INTEGER = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
 DATE = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)[T ](\d\d):?(\d\d):?(\d\d)(?:\.\d+)?(Z|[+-]\d\d:?\d\d)?", re.ASCII)
+ENCODINGS = {*aliases, *aliases.values()}
 WORDS = {"1": True, "0": False, "true": True, "false": False}
 
 
@@ -248,11 +250,18 @@ def refuse_doctype(*_: Any) -> NoReturn:
     raise NotACall("a document type is not accepted")
 
 
+def refuse_unknown(version: str, encoding: str | None, standalone: int) -> None:
+    """Refuse a body in an encoding that there is not: Python keeps every name that it has looked for."""
+    if encoding is not None and encoding.lower().replace("-", "_") not in ENCODINGS:
+        raise NotACall("its encoding is not known")
+
+
 def read_call(body: bytes) -> tuple[str, list[Any]]:
     """The method's name and the parameters in *body*, as built-in types; raises NotACall."""
     reader = Reader()
     parser = expat.ParserCreate()
     parser.buffer_text = True
+    parser.XmlDeclHandler = refuse_unknown
     parser.StartDoctypeDeclHandler = refuse_doctype
     parser.EntityDeclHandler = refuse_doctype
     parser.StartElementHandler = reader.start

@@ -59,14 +59,15 @@ WIRE_NAMES = {
 
 
 def load_text(value: Any) -> str:
-    if type(value) is str:
-        return value
-    if type(value) is not bytes:
+    """Text without NUL, which not every store can look for."""
+    if type(value) is bytes:
+        try:
+            value = value.decode()
+        except UnicodeDecodeError:
+            raise BadParams("the base64 text is not UTF-8") from None
+    if type(value) is not str:
         raise wrong("text", value)
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        raise BadParams("the base64 text is not UTF-8") from None
+    return value.replace("\0", "")
 
 
 def load_string(value: Any) -> str:

@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 PARSE_ERROR, NO_SUCH_METHOD, BAD_PARAMS, INTERNAL_ERROR = -32700, -32601, -32602, -32603
 MOST_CALLS = 50
 MOST_SECONDS = 10
+# Of the answers to the calls of one multicall, together.
+MOST_CHARACTERS = 8_000_000
 
 CAPABILITIES = {
     "xmlrpc": ("http://www.xmlrpc.com/spec", 1),
@@ -148,19 +150,25 @@ class Dispatcher(SimpleXMLRPCDispatcher):
         """Make several calls in one request, each a transaction of its own.
 
         Each is answered by an array that holds its result, or by the struct of its fault. At most 50 calls,
-        none of them system.multicall; after ten seconds no further one is begun. An Idempotency-Key in the
-        head counts for each of them by its place in the list.
+        none of them system.multicall; after ten seconds, or eight million characters of answers, no further
+        one is begun. An Idempotency-Key in the head counts for each of them by its place in the list.
 
         :param call_list: structs of methodName (string) and params (array)
         """
         if len(call_list) > MOST_CALLS:
             raise BadParams(f"call_list: more than {MOST_CALLS} calls")
-        deadline = time.monotonic() + MOST_SECONDS
-        return [self.call_one(place, call, deadline) for place, call in enumerate(call_list)]
+        deadline, room = time.monotonic() + MOST_SECONDS, MOST_CHARACTERS
+        answers: list[Any] = []
+        for place, call in enumerate(call_list):
+            self.place = (b"%d" % place,)
+            answers.append(self.call_one(call, deadline, room))
+            room -= sum(len(each) for each in answers[-1] if isinstance(each, Written))
+        return answers
 
-    def call_one(self, place: int, call: Any, deadline: float) -> Any:
-        self.place = (b"%d" % place,)
+    def call_one(self, call: Any, deadline: float, room: int) -> Any:
         try:
+            if room <= 0:
+                raise Fault(Unavailable.code, "the calls before gave too long answers")
             if time.monotonic() > deadline:
                 raise Fault(Unavailable.code, f"the calls before took more than {MOST_SECONDS} seconds")
             name, params = self.parts(call)

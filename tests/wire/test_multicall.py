@@ -69,6 +69,19 @@ def test_time_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (answer["faultCode"], "seconds" in answer["faultString"]) == (503, True)
 
 
+def test_what_is_answered_is_limited(live: Live, ann: Member) -> None:
+    """When the answers so far are eight million characters long, the calls that are left are not begun."""
+    begun = ann.rpc.new_conversation([live.member("bob").name], b"Hi", b"x")["conv_id"]
+    for _ in range(50):
+        assert ann.rpc.reply_conversation(begun, "\N{PENGUIN}".encode() * 10_000)["result"]
+    answers = multicall(ann, *[("get_conversation", [begun, 1, 50])] * 50)
+    faults = [each for each in answers if isinstance(each, dict)]
+    assert 2 < len(answers) - len(faults) < 10
+    assert {(each["faultCode"], each["faultString"]) for each in faults} == {
+        (503, "the calls before gave too long answers")
+    }
+
+
 class Nobody:
     """A request that has nothing to offer."""
 

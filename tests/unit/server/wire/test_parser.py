@@ -1,6 +1,7 @@
 """Which bodies are calls, and what they say."""
 
 import datetime
+import encodings
 from typing import Any
 
 import pytest
@@ -172,3 +173,20 @@ def test_entity_bombs_do_not_grow() -> None:
     bomb = b"""<!DOCTYPE lolz [<!ENTITY a "lol"><!ENTITY b "&a;&a;&a;&a;">]>""" + call("<value>&b;</value>")
     with pytest.raises(NotACall, match="document type"):
         read_call(bomb)
+
+
+def test_encodings_that_there_are_not_are_not_looked_for() -> None:
+    """A body in an encoding of no name that Python knows is refused, and nothing is kept of the name."""
+    kept = len(encodings._cache)
+    for number in range(100):
+        with pytest.raises(NotACall, match="encoding"):
+            read_call(f'<?xml version="1.0" encoding="made-up-{number}"?>'.encode() + call())
+    assert len(encodings._cache) == kept
+
+
+@pytest.mark.parametrize(
+    "name", ["ISO-8859-1", "windows-1252", "US-ASCII", "koi8-r", "Latin-1", "cp850", "UTF-8"]
+)
+def test_encodings_that_there_are_are_read(name: str) -> None:
+    """A body may be in any encoding of one byte a character, by any of its names."""
+    assert read_call(f'<?xml version="1.0" encoding="{name}"?>'.encode() + call()) == ("method", [])
