@@ -260,8 +260,9 @@ class Visit:
         return User.of_row(row), row.anonymous
 
     def log_in(self, user: User, anonymous: bool) -> None:
-        """From here on this visit is the *user*'s, with a session of its own."""
-        self.cookie = accounts.begin_session(user, self.address, anonymous)
+        """From here on this visit is the *user*'s, with a new session instead of the one it came with."""
+        place, before = self.address, self.session_cookie
+        self.cookie = transact(lambda: accounts.begin_session(user, place, anonymous, before), writes=True)
         self.identity = user
         if not anonymous:
             self.see(user)
