@@ -217,13 +217,13 @@ class Visit:
         What a script cannot put into the head of an ``EventSource`` may stand in the address.
         """
         args = self.request.head.args
-        self.identity = self.by_header(self.credential or f"Bearer {args.get('access_token', '')}")
-        if not isinstance(self.identity, User):
-            raise NotAuthenticated()
-        self.see(self.identity)
+        if not self.credential:
+            self.identity = self.by_header(f"Bearer {args.get('access_token', '')}")
+        user = self.actor()
+        self.see(user)
         token = digest_of(self.secret) if self.secret else ""
         seen = self.request.header("last-event-id") or args.get("lastEventId", "")
-        right = Right(self.identity.id, token, None if token else self.identity.password)
+        right = Right(user.id, token, None if token else user.password)
         return Listening(right, position_of(seen))
 
     def by_header(self, header: str) -> User | Script | None:
