@@ -10,10 +10,13 @@ import urllib.parse
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, TypeVar
 
 from werkzeug.http import parse_cookie
+
+# The standard library's has, until Python 3.12, one lock for all instances: nobody would be known while
+# somebody's password is hashed.
+from werkzeug.utils import cached_property
 
 from models import (
     TROUBLES,
@@ -261,8 +264,9 @@ class Visit:
 
     def log_in(self, user: User, anonymous: bool) -> None:
         """From here on this visit is the *user*'s, with a new session instead of the one it came with."""
-        place, before = self.address, self.session_cookie
-        self.cookie = transact(lambda: accounts.begin_session(user, place, anonymous, before), writes=True)
+        self.cookie = transact(lambda: accounts.begin_session(user, self.address, anonymous), writes=True)
+        if self.session_cookie:
+            accounts.end_session(self.session_cookie)
         self.identity = user
         if not anonymous:
             self.see(user)

@@ -100,10 +100,9 @@ def confirm(user: User) -> None:
         raise WrongPassword()
 
 
-def begin_session(user: User, address: str, anonymous: bool, instead_of: str = "") -> str:
-    """Begin a session of *user* and end another one; its secret, which nobody can learn again."""
+def begin_session(user: User, address: str, anonymous: bool) -> str:
+    """Begin a session for a password that was checked just now; its secret, which nobody can learn again."""
     confirm(user)
-    end_session(instead_of)
     secret = new_secret()
     store_session(Session(user=user.id, digest=digest_of(secret), address=address, anonymous=anonymous))
     return secret

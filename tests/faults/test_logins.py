@@ -397,6 +397,15 @@ def test_a_flood_of_logins(tmp_path: Path) -> None:
     assert "Traceback" not in (tmp_path / "live.log").read_text()
 
 
+def test_logins_by_basic_keep_nobody_waiting(live: Live) -> None:
+    """While passwords that come by HTTP Basic are hashed, others are answered many times."""
+    guests = [f"nobody {number}" for number in range(24)]
+    with Beside(live, live.member()) as beside, ThreadPoolExecutor(4) as pool:
+        heard = Counter(pool.map(lambda name: outcome(by_basic(Client(live.address), name, "wrong")), guests))
+    assert heard["wrong"] > 0
+    assert len(beside.took) > 4 * heard["wrong"]
+
+
 # What the command line ends
 
 
