@@ -25,7 +25,7 @@ from .files import Files
 from .http import Request, Response
 from .passwords import Passwords, slots_for
 from .proxies import Proxies
-from .rest import RestDoor, plain_path
+from .rest import NO_GUESSING, RestDoor, plain_path
 from .visits import COOKIE, House, Listening, Visit, storage
 from .wire import openapi
 from .wire.coding import deflated, inflated
@@ -54,14 +54,15 @@ XML_HEAD = {
     "Content-Type": "text/xml; charset=UTF-8",
     "Vary": "Accept-Encoding",
     "Cache-Control": "no-store",
+    **NO_GUESSING,
 }
-PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-FILE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 GUARDED = {
-    "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": FILE_POLICY,
+    **NO_GUESSING,
+    "Content-Security-Policy": f"{POLICY}; sandbox",
     "Referrer-Policy": "no-referrer",
 }
+PLAIN_HEAD = {"Content-Type": "text/plain; charset=utf-8", "Cache-Control": "no-store", **NO_GUESSING}
 
 
 class App:
@@ -244,11 +245,14 @@ def xmlrpc_sections() -> "list[Section]":
 
 
 def for_people(page: bytes) -> Response:
-    return guarded(page, "text/html; charset=utf-8", {"Content-Security-Policy": PAGE_POLICY})
+    from .wire import reference
+
+    policy = {"Content-Security-Policy": f"{POLICY}; style-src '{reference.STYLE_DIGEST}'"}
+    return guarded(page, "text/html; charset=utf-8", policy)
 
 
 def plain(text: str, status: int = 200, head: Mapping[str, str] = MappingProxyType({})) -> Response:
-    return Response(f"{text}\n".encode(), status, {"Content-Type": "text/plain; charset=utf-8", **head})
+    return Response(f"{text}\n".encode(), status, {**PLAIN_HEAD, **head})
 
 
 def xml(visit: Visit, body: bytes) -> Response:

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from io import BytesIO
 from typing import IO, Any
 
 from werkzeug.datastructures import FileStorage, Headers, MultiDict
 from werkzeug.formparser import FormDataParser
 from werkzeug.sansio.request import Request as Head
+from werkzeug.utils import cached_property
 
 MOST_FORM_PARTS, MOST_FORM_TEXT = 20, 500_000
 

@@ -127,6 +127,8 @@ class Hub:
         arrivals = [Arrival(each.right.user_id, each.seen) for each in arriving]
         news: News = await self.in_thread(self.feed.look, self.position, set(self.here), arrivals)
         self.position = news.position
+        # Nobody is told anything who may not listen any more, not even until the next sign of life.
+        await self.end_fallen([each for user_id in news.told for each in self.here.get(user_id, ())])
         for user_id, chunks in news.told.items():
             for listener in list(self.here.get(user_id, ())):
                 await listener.send(chunks)
@@ -156,7 +158,7 @@ class Hub:
             await asyncio.sleep(self.heartbeat)
             try:
                 await self.give_signs()
-                await self.end_fallen()
+                await self.end_fallen(self.listeners)
             except Exception as error:
                 log_trouble(error)
 
@@ -166,11 +168,11 @@ class Hub:
             if listener.connection.is_free() or listener.connection.is_stuck():
                 await listener.send([SIGN_OF_LIFE])
 
-    async def end_fallen(self) -> None:
-        """End the answers to those who may not listen any more."""
-        rights = {listener.right for listener in self.listeners}
+    async def end_fallen(self, listeners: list["Listener"]) -> None:
+        """End the answers to those of *listeners* who may not listen any more."""
+        rights = {listener.right for listener in listeners}
         fallen = rights - await self.in_thread(self.feed.standing, rights) if rights else set()
-        for listener in self.listeners:
+        for listener in listeners:
             if listener.right in fallen:
                 listener.end()
 

@@ -10,10 +10,13 @@ import urllib.parse
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, TypeVar
 
 from werkzeug.http import parse_cookie
+
+# The standard library's has, until Python 3.12, one lock for all instances: nobody would be known while
+# somebody's password is hashed.
+from werkzeug.utils import cached_property
 
 from models import (
     TROUBLES,
@@ -240,13 +243,13 @@ class Visit:
         What a script cannot put into the head of an ``EventSource`` may stand in the address.
         """
         args = self.request.head.args
-        self.identity = self.by_header(self.credential or f"Bearer {args.get('access_token', '')}")
-        if not isinstance(self.identity, User):
-            raise NotAuthenticated()
-        self.see(self.identity)
+        if not self.credential:
+            self.identity = self.by_header(f"Bearer {args.get('access_token', '')}")
+        user = self.actor()
+        self.see(user)
         token = digest_of(self.secret) if self.secret else ""
         seen = self.request.header("last-event-id") or args.get("lastEventId", "")
-        right = Right(self.identity.id, token, None if token else self.identity.password)
+        right = Right(user.id, token, None if token else user.password)
         return Listening(right, position_of(seen))
 
     def by_header(self, header: str) -> User | Script | None:
@@ -283,8 +286,10 @@ class Visit:
         return User.of_row(row), row.anonymous
 
     def log_in(self, user: User, anonymous: bool) -> None:
-        """From here on this visit is the *user*'s, with a session of its own."""
-        self.cookie = accounts.begin_session(user, self.address, anonymous)
+        """From here on this visit is the *user*'s, with a new session instead of the one it came with."""
+        self.cookie = transact(lambda: accounts.begin_session(user, self.address, anonymous), writes=True)
+        if self.session_cookie:
+            accounts.end_session(self.session_cookie)
         self.identity = user
         if not anonymous:
             self.see(user)

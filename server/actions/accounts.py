@@ -26,10 +26,10 @@ from models import (
 
 from .. import pictures
 from ..config import Settings
-from ..errors import BadInput, Conflict, NotAllowed, NotFound, Refusal
+from ..errors import BadInput, Conflict, NotAllowed, NotFound, Refusal, WrongPassword
 from ..files import Files
 from ..passwords import Passwords
-from . import calls, limits
+from . import calls, events, limits
 
 LONGEST_NAME, LONGEST_NUMBER = 64, 32
 # Controls, signs without a width, ends of lines: with them one name could look like another.
@@ -87,11 +87,22 @@ def network(address: str) -> str:
 
 
 def has_session_at(user: User | None, address: str) -> bool:
-    return Session.select().where(Session.user == user, Session.address == address).exists()
+    alive = Session.used_at >= now() - Session.LIFE
+    return Session.select().where(Session.user == user, Session.address == address, alive).exists()
+
+
+def confirm(user: User) -> None:
+    """Refuse a *user* whose password has changed since it was checked, or who has been disabled since.
+
+    To check one takes a while, and what ends his sessions and tokens can come between.
+    """
+    if not User.enabled().where(User.id == user.id, User.password == user.password).exists():
+        raise WrongPassword()
 
 
 def begin_session(user: User, address: str, anonymous: bool) -> str:
-    """Begin a session of *user*; its secret, which nobody can learn again."""
+    """Begin a session for a password that was checked just now; its secret, which nobody can learn again."""
+    confirm(user)
     secret = new_secret()
     store_session(Session(user=user.id, digest=digest_of(secret), address=address, anonymous=anonymous))
     return secret
@@ -217,8 +228,14 @@ def set_password(passwords: Passwords, user: User, password: str) -> None:
     """Change the password, which ends all sessions and takes back all access tokens."""
     user.password = passwords.hash(password)
     user.save()
+    end_credentials(user)
+
+
+def end_credentials(user: User) -> None:
+    """Make the sessions and access tokens of *user* worthless; who listens with one is cut off at once."""
     for credential in (Session, AccessToken):
         credential.delete().where(credential.user == user).execute()
+    events.changed([user.id])
 
 
 def disable(user: User) -> None:
@@ -227,7 +244,7 @@ def disable(user: User) -> None:
     user.save()
     calls.end_of([user.digits or ""], calls.DISCONNECTED)
     Source.delete().where(Source.user == user).execute()
-    Session.delete().where(Session.user == user).execute()
+    end_credentials(user)
 
 
 def enable(user: User) -> None:
@@ -242,9 +259,18 @@ def add_token(user: User, label: str) -> str:
     return secret
 
 
+def exchange(user: User, label: str) -> str:
+    """A new access token for a password that was checked just now."""
+    confirm(user)
+    return add_token(user, label)
+
+
 def revoke_token(token_id: int) -> None:
-    if not AccessToken.delete().where(AccessToken.id == token_id).execute():
+    owner = User.select().join(AccessToken).where(AccessToken.id == token_id).first()
+    if owner is None:
         raise NotFound(f"There is no access token {token_id}.")
+    AccessToken.delete().where(AccessToken.id == token_id).execute()
+    events.changed([owner.id])
 
 
 def revoke_secret(user: User, secret: str) -> None:
@@ -252,6 +278,7 @@ def revoke_secret(user: User, secret: str) -> None:
     own = (AccessToken.user == user) & (AccessToken.digest == digest_of(secret))
     if not AccessToken.delete().where(own).execute():
         raise NotAllowed("This request came without an access token.")
+    events.changed([user.id])
 
 
 def add_key(label: str) -> str:

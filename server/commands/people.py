@@ -108,7 +108,7 @@ def user_list(**values: Any) -> None:
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 @store_options
 def user_password(name: str, password_stdin: bool, **values: Any) -> None:
-    """Change a password, which ends the user's sessions."""
+    """Change a password, which ends the user's sessions and access tokens."""
     password, is_made = new_password(password_stdin)
     with opened(Settings(**values)):
         transact(lambda: accounts.set_password(Passwords(1), accounts.named(name), password), writes=True)
@@ -120,7 +120,7 @@ def user_password(name: str, password_stdin: bool, **values: Any) -> None:
 @click.argument("name")
 @store_options
 def user_disable(name: str, **values: Any) -> None:
-    """From now on nothing of the user's opens anything: sessions, tokens, password."""
+    """From now on nothing of the user's opens anything; sessions and access tokens end for good."""
     with opened(Settings(**values)):
         transact(lambda: accounts.disable(accounts.named(name)), writes=True)
 
@@ -129,7 +129,7 @@ def user_disable(name: str, **values: Any) -> None:
 @click.argument("name")
 @store_options
 def user_enable(name: str, **values: Any) -> None:
-    """Let a disabled user in again."""
+    """Let a disabled user in again, with the password alone."""
     with opened(Settings(**values)):
         transact(lambda: accounts.enable(accounts.named(name)), writes=True)
 
@@ -202,7 +202,7 @@ def token_list(name: str, **values: Any) -> None:
 def token_revoke(token_id: int, **values: Any) -> None:
     """Make an access token worthless."""
     with opened(Settings(**values)):
-        accounts.revoke_token(token_id)
+        transact(lambda: accounts.revoke_token(token_id), writes=True)
 
 
 @click.group()

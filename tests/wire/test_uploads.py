@@ -152,6 +152,9 @@ def test_a_removed_upload_is_gone(live: Live, ann: Member, bob: Member) -> None:
     ("filename", "data", "words"),
     [
         ("run.exe", b"MZ", b"not of a type"),
+        ("map.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"not of a type"),
+        ("page.html", b"<html>", b"not of a type"),
+        ("page.html\0.txt", b"<html>\0", b"promises"),
         ("map.png", b"<html>", b"cannot be read"),
         ("map.png", b"GIF89a" + bytes(100), b"cannot be read"),
         ("note.txt", b"nul\0", b"promises"),

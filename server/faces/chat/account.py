@@ -32,7 +32,7 @@ def get_token(visit: Visit, /, username: str, password: str) -> Token:
     user = accounts.identify(visit.settings, visit.passwords, username, password, visit.address)
     if user is None:
         raise WrongPassword()
-    secret: Any = visit.transact(lambda: accounts.add_token(user, "chat"), "write")
+    secret: Any = visit.transact(lambda: accounts.exchange(user, "chat"), "write")
     return {"accessToken": secret, "tokenType": "Bearer", "userId": user.id}
 
 
