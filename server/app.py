@@ -8,6 +8,7 @@ import secrets
 import time
 from base64 import b64decode
 from collections.abc import Callable, Mapping
+from html import escape
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,7 @@ GENERAL = (
     "server key, 422 another call under a server key's Idempotency-Key, 503 the store cannot be used at this "
     "moment, -32603 an error of the server's own."
 )
+# What stands in documents for the address under which a client knows the server.
 EXAMPLE_SERVER = "http://127.0.0.1:8000"
 XML_HEAD = {
     "Content-Type": "text/xml; charset=UTF-8",
@@ -180,10 +182,10 @@ class App:
         return for_people(reference_page())
 
     def docs(self, visit: Visit) -> Response:
-        return for_people(chat_page(visit.address_of("")))
+        return for_people(chat_page().replace(EXAMPLE_SERVER.encode(), escape(visit.address_of("")).encode()))
 
     def openapi(self, visit: Visit) -> Response:
-        document = json.dumps(chat_document(visit.address_of("")))
+        document = chat_json().replace(EXAMPLE_SERVER, json.dumps(visit.address_of(""))[1:-1])
         origin = self.chat.of_origin(visit.request.header("origin"))
         return guarded(document.encode(), "application/json", origin)
 
@@ -207,12 +209,17 @@ def reference_page() -> bytes:
     return reference.page(f"Switchboard {__version__}", xmlrpc_sections())
 
 
-# Kept by address, of which there are few; who makes up others makes pages anew.
-@functools.lru_cache(maxsize=8)
-def chat_page(server: str) -> bytes:
+# Both are made once, for any address: making them takes long, and a client can make up addresses.
+@functools.cache
+def chat_page() -> bytes:
     from .wire import reference
 
-    return reference.page(f"Switchboard {__version__}", [chat_section(server)])
+    return reference.page(f"Switchboard {__version__}", [chat_section()])
+
+
+@functools.cache
+def chat_json() -> str:
+    return json.dumps(chat_document(EXAMPLE_SERVER))
 
 
 def chat_document(server: str) -> dict[str, Any]:
@@ -221,16 +228,16 @@ def chat_document(server: str) -> dict[str, Any]:
     return openapi.document(chat.face.routes.values(), about, chat.OTHERS)
 
 
-def chat_section(server: str) -> "Section":
+def chat_section() -> "Section":
     from .wire import restpage
     from .wire.reference import Section
 
-    return Section("Chat", chat.ABOUT, list(restpage.entries(chat_document(server))))
+    return Section("Chat", chat.ABOUT, list(restpage.entries(chat_document(EXAMPLE_SERVER))))
 
 
 def sections() -> "list[Section]":
     """The reference: everything that is published, face by face."""
-    return [*xmlrpc_sections(), chat_section(EXAMPLE_SERVER)]
+    return [*xmlrpc_sections(), chat_section()]
 
 
 def xmlrpc_sections() -> "list[Section]":

@@ -224,9 +224,9 @@ def named(name: str) -> User:
     return found
 
 
-def set_password(passwords: Passwords, user: User, password: str) -> None:
-    """Change the password, which ends all sessions and takes back all access tokens."""
-    user.password = passwords.hash(password)
+def set_password(user: User, stored: str) -> None:
+    """Change the password to that of the *stored* hash, which ends all sessions and access tokens."""
+    user.password = stored
     user.save()
     end_credentials(user)
 

@@ -110,8 +110,9 @@ def user_list(**values: Any) -> None:
 def user_password(name: str, password_stdin: bool, **values: Any) -> None:
     """Change a password, which ends the user's sessions and access tokens."""
     password, is_made = new_password(password_stdin)
+    stored = Passwords(1).hash(password)
     with opened(Settings(**values)):
-        transact(lambda: accounts.set_password(Passwords(1), accounts.named(name), password), writes=True)
+        transact(lambda: accounts.set_password(accounts.named(name), stored), writes=True)
     if is_made:
         click.echo(password)
 

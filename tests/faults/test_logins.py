@@ -231,8 +231,8 @@ def test_one_password_is_hashed_whatever_is_wrong(cast: Cast, monkeypatch: pytes
         return scrypt(password, **how)
 
     passwords = Passwords(1)
-    accounts.set_password(passwords, cast.ann.user, "right")
-    accounts.set_password(passwords, cast.bob.user, "right")
+    accounts.set_password(cast.ann.user, passwords.hash("right"))
+    accounts.set_password(cast.bob.user, passwords.hash("right"))
     accounts.disable(cast.bob.user)
     monkeypatch.setattr(hashlib, "scrypt", counted)
     for name in ("ann", "bob", "carol", "nobody", ""):
@@ -479,13 +479,13 @@ def test_what_the_command_line_ends(pair: Live, how: str) -> None:
 def test_no_login_slips_past(cast: Cast, how: str) -> None:
     """A password that was checked just before it changed, or its user was disabled, begins nothing."""
     passwords = Passwords(1)
-    accounts.set_password(passwords, cast.ann.user, PASSWORD)
+    accounts.set_password(cast.ann.user, passwords.hash(PASSWORD))
     checked = accounts.identify(cast.settings, passwords, "ann", PASSWORD, PROXY)
     assert checked is not None
     if how == "disabled":
         accounts.disable(User.get_by_id(checked.id))
     else:
-        accounts.set_password(passwords, User.get_by_id(checked.id), "another one")
+        accounts.set_password(User.get_by_id(checked.id), passwords.hash("another one"))
     for begin in (
         lambda: accounts.begin_session(checked, PROXY, False),
         lambda: accounts.exchange(checked, "x"),

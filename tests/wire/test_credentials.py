@@ -189,7 +189,7 @@ def change(live: Live, name: str, what: Callable[[User], Any]) -> None:
 def test_a_new_password_ends_sessions_and_tokens(live: Live, eve: Person) -> None:
     """When the password changes, every session and every access token of the user ends."""
     other = login(live, eve.name, "right").cookie
-    change(live, eve.name, lambda user: accounts.set_password(Passwords(1), user, "another"))
+    change(live, eve.name, lambda user: accounts.set_password(user, Passwords(1).hash("another")))
     assert not opens(live, Cookie=eve.cookie) and not opens(live, Cookie=other)
     assert not opens(live, Authorization=f"Bearer {eve.member.token}")
 
