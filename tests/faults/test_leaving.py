@@ -12,14 +12,17 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from xmlrpc.client import loads
 
 import engines
 import pytest
 from conftest import Live
-from fleet import Person, Room, acknowledged, assert_kept, crowd, free_port, speaking, wait_for
+from fleet import Connection, Person, Room, acknowledged, assert_kept, crowd, free_port, speaking, wait_for
 
 TIMES = int(os.environ.get("SIGTERMS", "5"))
 SPEAKERS, FIRST = 6, 12
+# More than a system keeps for a connection.
+LONG = 16 * 2**20
 HEAD = b"POST /RPC2 HTTP/1.1\r\nHost: x\r\n"
 # A server that waits for nobody is gone long before; one that waits to its end is killed after eight.
 SOON = 6
@@ -59,7 +62,7 @@ def test_sigterm_cuts_no_answer(tmp_path: Path) -> None:
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Live]:
-    made = Live(tmp_path, "--limits", "off")
+    made = Live(tmp_path, "--limits", "off", "--max-upload", str(LONG + 1))
     yield made
     made.stop()
 
@@ -97,18 +100,23 @@ def test_a_long_call_is_waited_for(server: Live) -> None:
 
 def test_a_long_answer_is_sent_to_its_end(server: Live) -> None:
     """Who takes a long answer slowly gets all of it, though he sends nothing more."""
-    ask = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n"
-    with socket.socket() as slow:
-        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
-        host, _, port = server.address.removeprefix("http://").rpartition(":")
-        slow.connect((host, int(port)))
-        slow.sendall(ask)
+    token = server.member().token
+    data = b"0123456789abcde\n" * (LONG // 16)
+    path = f"/attachments/{uploaded(server, token, data)}/a.txt"
+    ask = f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n"
+    with closing(connected(server, ask.encode())) as slow:
         time.sleep(0.5)
         server.process.send_signal(signal.SIGTERM)
         time.sleep(3.5)
-        answer = b""
-        while chunk := slow.recv(65536):
-            answer += chunk
-    head, _, body = answer.partition(b"\r\n\r\n")
-    assert f"content-length: {len(body)}\r\n".encode() in head.lower() + b"\r\n"
+        answer = b"".join(iter(lambda: slow.recv(2**20), b""))
+    assert answer.partition(b"\r\n\r\n")[2] == data
     assert server.process.wait(timeout=10) == 0
+
+
+def uploaded(server: Live, token: str, data: bytes) -> str:
+    """The id of a file that waits to be sent."""
+    head = b'--x\r\nContent-Disposition: form-data; name="attachment"; filename="a.txt"\r\n\r\n'
+    kind = "multipart/form-data; boundary=x"
+    with closing(Connection(server.address, Authorization=f"Bearer {token}")) as connection:
+        _, answer = connection.ask("POST", "/mobiquo/upload.php", head + data + b"\r\n--x--\r\n", kind)
+    return str(loads(answer)[0][0]["attachment_id"])
