@@ -16,6 +16,8 @@ from .base import (
     now,
     open_store,
     pending_migrations,
+    probe,
+    refuse_damaged,
     transact,
 )
 from .beginning import enter, newest_id, store_conversation, told_in
@@ -268,6 +270,8 @@ __all__ = [
     "page_of_rooms",
     "page_with_authors",
     "pending_migrations",
+    "probe",
+    "refuse_damaged",
     "people_in",
     "people_met",
     "place_in",
