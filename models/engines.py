@@ -84,7 +84,7 @@ class Embedded(SqliteDatabase):
     def _connect(self) -> Any:
         if self.opened is not None:
             self.refuse_replaced()
-        made = super()._connect()
+        made = super()._connect()  # type: ignore[misc]  # what has no types is unknown there
         self.opened = self.opened or self.in_place()
         return made
 

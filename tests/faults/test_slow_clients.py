@@ -53,7 +53,9 @@ class Slow:
 def dawdling(server: Live) -> Iterator[tuple[list[Slow], list[Slow]]]:
     """Clients whose heads, and clients whose bodies, come byte by byte."""
     host, _, port = server.address.removeprefix("http://").rpartition(":")
-    heads, bodies = ([slow(host, int(port), data) for _ in range(EACH)] for data in (HEAD + b"X-Slow: ", BODY))
+    heads, bodies = (
+        [slow(host, int(port), data) for _ in range(EACH)] for data in (HEAD + b"X-Slow: ", BODY)
+    )
     everybody, is_over = [*heads, *bodies], threading.Event()
 
     def go_on() -> None:

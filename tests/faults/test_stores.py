@@ -13,13 +13,21 @@ from conftest import Live
 from disks import small_disk
 from fleet import Connection, Refused, Room, assert_kept, crowd
 
+from models import close_store, database, open_store
 from server import demo
 from server.__main__ import main
 from server.config import Settings
 from server.files import Files
-from models import close_store, database, open_store
 
-COMMANDS = ("serve --port 0", "user add eve", "user list", "backup {}/b.tar", "export {}/e.jsonl", "migrate", "check")
+COMMANDS = (
+    "serve --port 0",
+    "user add eve",
+    "user list",
+    "backup {}/b.tar",
+    "export {}/e.jsonl",
+    "migrate",
+    "check",
+)
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +116,9 @@ def served(tmp_path: Path) -> Iterator[Live]:
 
 
 @pytest.mark.parametrize("take_away", [remove, replace])
-def test_a_store_that_is_taken_away(served: Live, good: Path, take_away: Callable[[Path, Path], None]) -> None:
+def test_a_store_that_is_taken_away(
+    served: Live, good: Path, take_away: Callable[[Path, Path], None]
+) -> None:
     """Where the file of a served store is gone or another, nothing is acknowledged, and health says so."""
     path, aside = served.folder / "live.db", served.folder / "aside.db"
     room = Room(served, 3)
