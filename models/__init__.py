@@ -54,7 +54,7 @@ from .conversations import (
     is_direct,
     stored_files,
 )
-from .engines import SERVING, TROUBLES, address_shown, store_path, trouble
+from .engines import SERVING, TROUBLES, address_shown, end_log, store_path, trouble
 from .events import (
     ACCEPTED,
     CALL,
@@ -230,6 +230,7 @@ __all__ = [
     "digits_of",
     "enabled_users",
     "end_live",
+    "end_log",
     "end_ringing",
     "enter",
     "enter_call",

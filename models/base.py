@@ -295,7 +295,7 @@ def probe() -> None:
 
 
 def refuse_damaged() -> None:
-    """Refuse the open store where something is wrong with its pages, as far as that can be seen in a moment."""
+    """Refuse the open store where something is seen to be wrong with its pages, in a moment at most."""
     if found := database.obj.damage():
         raise StoreError(f"The store is damaged: {found}. A backup can be restored.")
 

@@ -8,7 +8,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
@@ -454,6 +454,14 @@ def engine_at(url: str, durability: str) -> Engine:
 def store_path(url: str) -> Path | None:
     """The file of an embedded store, None for a database server."""
     return Path(url.removeprefix(EMBEDDED)) if url.startswith(EMBEDDED) else None
+
+
+def end_log(path: Path) -> bool:
+    """Let the log of an embedded store, if it can be opened, end in its file; False where others use it."""
+    with suppress(sqlite3.Error), closing(sqlite3.connect(path)) as engine:
+        [(is_busy, _, _)] = engine.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        return not is_busy
+    return True
 
 
 def quoted(name: str) -> str:

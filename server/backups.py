@@ -3,11 +3,10 @@
 import math
 import os
 import shutil
-import sqlite3
 import tarfile
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from models import (
@@ -17,6 +16,7 @@ from models import (
     connected,
     copy_store,
     database,
+    end_log,
     is_embedded,
     is_empty,
     migrate,
@@ -229,13 +229,8 @@ def settle(path: Path) -> None:
 
     Of a store that cannot be opened any more nothing else can be kept.
     """
-    if not path.exists():
-        stores.discard(path)
-        return
-    with suppress(sqlite3.Error), closing(sqlite3.connect(path)) as old:
-        [(is_busy, _, _)] = old.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        if is_busy:
-            raise BadBackup(f"{path} is in other use; please wait.")
+    if path.exists() and not end_log(path):
+        raise BadBackup(f"{path} is in other use; please wait.")
     for ending in ("-wal", "-shm"):
         path.with_name(path.name + ending).unlink(missing_ok=True)
 

@@ -61,7 +61,7 @@ def is_at(found: socket.socket, port: int) -> bool:
 
 
 def has_sent_all(found: socket.socket) -> bool:
-    """Whether all that was written has been taken by the other side; a long answer may still be on its way."""
+    """Whether the other side has taken all that was written; a long answer may still be on its way."""
     [waiting] = struct.unpack("i", fcntl.ioctl(found, termios.TIOCOUTQ, bytes(4)))
     return bool(waiting == 0)
 

@@ -86,7 +86,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
 
 
 def test_backups_under_load(fleet: Fleet, tmp_path: Path) -> None:
-    """Each backup that is made while people speak restores, passes `check`, and has all that was said before."""
+    """Each backup under load restores, passes `check`, and has all that was said before it."""
     store = Store(fleet.database, fleet.folder / "files")
     room = Room(fleet.servers[0], SPEAKERS)
     took = []

@@ -1,7 +1,8 @@
 """A server whose clock is set back by an hour, and on by a day, while people use it.
 
-No process keeps a moment of its own: what a clock says matters only beside the moments in the store. So all of
-these are moved, in one transaction while the server runs, by as much as its clock would jump the other way.
+No process keeps a moment of its own: what a clock says matters only beside the moments in the store. So all
+of these are moved, in one transaction while the server runs, by as much as its clock would jump the other
+way.
 """
 
 import time
@@ -138,7 +139,7 @@ def test_a_kept_answer_outlives_a_jump(clock: Clock, unlimited: Live) -> None:
 
 
 def test_a_limit_outlives_a_jump(server: Live) -> None:
-    """After the clock was set nobody is kept waiting for longer than before, and nobody may send more at once."""
+    """After the clock was set nobody waits longer than before, and nobody may send more at once."""
     room, clock = Room(server, 2), Clock(server)
     with crowd(room, server.address) as [ann, _]:
         for seconds in JUMPS:

@@ -43,6 +43,10 @@ class OnSmallDisk:
         assert made["result"], made
         return str(made["attachment_id"])
 
+    def upload_until_full(self) -> None:
+        for _ in range(100):
+            self.upload()
+
     def sound(self) -> None:
         assert_kept(self.live, self.room, self.people)
 
@@ -118,8 +122,7 @@ def test_no_upload_into_a_full_store(full_store: OnSmallDisk) -> None:
     full_store.disk.fill()
     write_until_full(full_store.people[0])
     with pytest.raises(Fault, match="full") as refused:
-        for _ in range(100):
-            full_store.upload()
+        full_store.upload_until_full()
     assert refused.value.faultCode == 503
     full_store.disk.free()
     assert full_store.upload()

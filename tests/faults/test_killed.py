@@ -50,7 +50,7 @@ def kill_under_load(server: Live, people: list[Person]) -> None:
 
 
 def test_what_was_acknowledged_outlives_kill_9(tmp_path: Path) -> None:
-    """After each `kill -9` under load every door shows what was acknowledged, once, and all counts are right."""
+    """After each `kill -9` under load every door shows what was acknowledged, once, and counts it right."""
     database, port = engines.chosen().place(tmp_path, "live"), str(free_port())
 
     def start(number: int) -> Live:

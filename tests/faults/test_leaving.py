@@ -40,7 +40,7 @@ def end_under_load(server: Live, people: list[Person]) -> float:
 
 
 def test_sigterm_cuts_no_answer(tmp_path: Path) -> None:
-    """After SIGTERM whoever got a connection is answered, all that is stored was acknowledged, and it ends."""
+    """After SIGTERM whoever got a connection is answered, and all that is stored was acknowledged."""
     database, port = engines.chosen().place(tmp_path, "live"), str(free_port())
     took: list[float] = []
     server = Live(tmp_path, "--limits", "off", "--port", port, database=database)

@@ -1,6 +1,7 @@
 """Four hundred clients that send slowly, and what others notice of them.
 
-By hand, until slow bodies are given up too: SLOW_SECONDS=45 python -m pytest tests/faults/test_slow_clients.py -n 0 -s --timeout 0
+By hand, until slow bodies are given up too:
+SLOW_SECONDS=45 python -m pytest tests/faults/test_slow_clients.py -n 0 -s --timeout 0
 """
 
 import os
@@ -26,8 +27,8 @@ HEAD = b"POST /RPC2 HTTP/1.1\r\nHost: x\r\n"
 BODY = HEAD + b"Content-Length: 200000\r\n\r\n<methodCall>"
 # What the marks ask for on a quiet machine; this one may be busy with other tests.
 MARK, GENEROUS = 0.1, 1.0
+# How much more memory a server may take for all of them.
 MOST_MEMORY = 32 * 2**20
-"""How much more memory a server may take for all of them."""
 
 
 @dataclass
@@ -99,7 +100,7 @@ def server(tmp_path: Path) -> Iterator[Live]:
 
 
 def test_slow_clients_keep_nobody_waiting(server: Live) -> None:
-    """Beside 400 slow clients calls take as long as ever, and these are hung up on in time and cost little."""
+    """Beside 400 slow clients calls take as long as ever; these are hung up on in time and cost little."""
     room = Room(server, 2)
     took: list[float] = []
     with crowd(room, server.address) as [ann, bob]:

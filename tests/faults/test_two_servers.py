@@ -36,7 +36,7 @@ def unread_by(person: Person) -> tuple[int, int]:
 
 
 def test_two_servers_on_one_store(fleet: Fleet) -> None:
-    """Eight who speak at two servers lose and double nothing, read the same, and are told all in its order."""
+    """Eight who speak at two servers lose and double nothing, read the same, and hear it in order."""
     room = Room(fleet.servers[0], BOTH)
     with crowd(room, *fleet.addresses) as people, listening(room.players, *fleet.addresses) as ears:
         with ThreadPoolExecutor(BOTH) as pool:
