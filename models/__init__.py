@@ -16,6 +16,8 @@ from .base import (
     now,
     open_store,
     pending_migrations,
+    probe,
+    refuse_damaged,
     transact,
 )
 from .beginning import enter, newest_id, store_conversation, told_in
@@ -52,7 +54,7 @@ from .conversations import (
     is_direct,
     stored_files,
 )
-from .engines import SERVING, TROUBLES, address_shown, store_path, trouble
+from .engines import SERVING, TROUBLES, address_shown, end_log, store_path, trouble
 from .events import (
     ACCEPTED,
     CALL,
@@ -101,6 +103,7 @@ from .kept import Holder, KeptAnswer
 from .phone import (
     LIVE,
     RINGS,
+    SET_BACK,
     SIDES,
     BlockedNumber,
     Call,
@@ -119,7 +122,7 @@ from .phone import (
     hold_line,
     is_here,
     lapse_calls,
-    lapsed,
+    one_lapsed,
     page_of_calls,
     source_of,
     source_owner,
@@ -178,6 +181,7 @@ __all__ = [
     "RINGS",
     "SAID",
     "SERVING",
+    "SET_BACK",
     "SIDES",
     "THERE",
     "TOLD",
@@ -227,6 +231,7 @@ __all__ = [
     "digits_of",
     "enabled_users",
     "end_live",
+    "end_log",
     "end_ringing",
     "enter",
     "enter_call",
@@ -245,7 +250,6 @@ __all__ = [
     "is_online",
     "key_with",
     "lapse_calls",
-    "lapsed",
     "members_of",
     "messages_with",
     "migrate",
@@ -258,6 +262,7 @@ __all__ = [
     "now",
     "number_of",
     "number_owner",
+    "one_lapsed",
     "one_line",
     "open_store",
     "others_in",
@@ -274,7 +279,9 @@ __all__ = [
     "place_in",
     "position_behind",
     "position_of",
+    "probe",
     "record_event",
+    "refuse_damaged",
     "requests_to",
     "session_owner",
     "source_of",

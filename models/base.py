@@ -289,6 +289,17 @@ def engine_faults() -> Iterator[str]:
     yield from database.obj.faults()
 
 
+def probe() -> None:
+    """Fail where the open store cannot be used."""
+    database.obj.probe()
+
+
+def refuse_damaged() -> None:
+    """Refuse the open store where something is seen to be wrong with its pages, in a moment at most."""
+    if found := database.obj.damage():
+        raise StoreError(f"The store is damaged: {found}. A backup can be restored.")
+
+
 def is_embedded() -> bool:
     """Whether the open store is a file of one's own."""
     return bool(database.obj.is_embedded)

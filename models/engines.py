@@ -8,7 +8,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
@@ -32,6 +32,8 @@ STATEMENTS = logging.getLogger("peewee")
 BUSY_SECONDS = 5
 # How long a write waits on which nothing depends.
 HASTE = 0.05
+# For how long a store is looked at before it is used; larger ones are not seen to their end.
+GLANCE_SECONDS = 0.5
 SYNCHRONOUS = {"full": 2, "relaxed": 1}
 EMBEDDED = "sqlite:///"
 SERVERS = ("postgresql://", "postgres://")
@@ -50,8 +52,17 @@ BOOL = 16
 SERVING = {"PGAPPNAME": "switchboard serve"}
 
 
+class Replaced(OperationalError):
+    """The file that was opened is not where it was: what is written now would be in no store."""
+
+    sqlite_errorname = "REPLACED"
+
+
 class Embedded(SqliteDatabase):
     """SQLite: one transaction writes at a time while the others wait, so that ids are in commit order."""
+
+    # Which file was opened, whatever is at its path by now.
+    opened: tuple[int, int] | None = None
 
     is_embedded = True
     id_ending = "AUTOINCREMENT"
@@ -65,8 +76,48 @@ class Embedded(SqliteDatabase):
         One that writes takes the write lock at once (see ``options``): it would fail if it read first and
         another writer came between.
         """
+        if writes:
+            self.refuse_replaced()
         with self.transaction(None if writes else "DEFERRED"):
             return work()
+
+    def _connect(self) -> Any:
+        if self.opened is not None:
+            self.refuse_replaced()
+        made = super()._connect()  # type: ignore[misc]  # what has no types is unknown there
+        self.opened = self.opened or self.in_place()
+        return made
+
+    def in_place(self) -> tuple[int, int] | None:
+        """Which file is where the store should be."""
+        try:
+            found = os.stat(self.database)
+        except FileNotFoundError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def refuse_replaced(self) -> None:
+        if self.in_place() != self.opened:
+            raise Replaced("the file of the store was removed or replaced")
+
+    def probe(self) -> None:
+        """Fail where the store cannot be used."""
+        self.refuse_replaced()
+        self.execute_sql("SELECT 1 FROM sqlite_master").fetchone()
+
+    def damage(self) -> str:
+        """What is wrong with its pages, as far as that can be seen in a moment; check sees all."""
+        connection = self.connection()
+        watch = threading.Timer(GLANCE_SECONDS, connection.interrupt)
+        watch.start()
+        try:
+            [(found,)] = connection.execute("PRAGMA quick_check(1)").fetchall()
+        except sqlite3.DatabaseError as error:
+            found = "ok" if error.sqlite_errorname == "SQLITE_INTERRUPT" else str(error)
+        finally:
+            watch.cancel()
+            watch.join()
+        return "" if found == "ok" else " ".join(found.replace("*** in database main ***", "").split())
 
     def execute_sql(self, sql: str, params: Any = None) -> Any:
         """Send a statement; in the library's longer way where somebody wants to hear of every one."""
@@ -284,6 +335,14 @@ class Server(PostgresqlDatabase):
                 raise
             return super().execute_sql(sql, params)
 
+    def probe(self) -> None:
+        """Fail where the store cannot be used."""
+        self.execute_sql("SELECT 1").fetchone()
+
+    def damage(self) -> str:
+        """Nothing: PostgreSQL looks after its pages itself."""
+        return ""
+
     def is_lost(self) -> bool:
         """Whether the connection of this thread has broken."""
         return not self.is_closed() and bool(self.connection().closed)
@@ -397,6 +456,14 @@ def store_path(url: str) -> Path | None:
     return Path(url.removeprefix(EMBEDDED)) if url.startswith(EMBEDDED) else None
 
 
+def end_log(path: Path) -> bool:
+    """Let the log of an embedded store, if it can be opened, end in its file; False where others use it."""
+    with suppress(sqlite3.Error), closing(sqlite3.connect(path)) as engine:
+        [(is_busy, _, _)] = engine.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        return not is_busy
+    return True
+
+
 def quoted(name: str) -> str:
     """The name of a table or column in a statement."""
     return '"{}"'.format(name.replace('"', '""'))
@@ -455,6 +522,8 @@ def trouble(error: BaseException) -> str:
         return "The storage is full."
     if names & BUSY:
         return "The store is busy."
+    if Replaced.sqlite_errorname in names:
+        return "The file of the store was removed or replaced."
     return "The store does not answer."
 
 

@@ -177,6 +177,7 @@ def calls_with(ids: list[Value]) -> Any:
         Call.key,
         Call.from_number,
         Call.to_number,
+        Call.started_at,
         Call.rings_until,
         Call.answered_at,
         Call.ended_at,

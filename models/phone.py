@@ -109,6 +109,11 @@ class CallEntry(Table):
         indexes = ((("user", "id"), False),)
 
 
+# A call that begins so many milliseconds from now began under a clock that has been set back since; those of
+# two servers may differ a little.
+SET_BACK = 60_000
+
+
 def _source_owner() -> Any:
     return User.select(User).join(Source).where(Source.src == slot("src"), User.disabled_at.is_null())
 
@@ -118,6 +123,11 @@ def _source_of() -> Any:
     return (
         Source.select(Source.src).join(User).where(User.digits == slot("digits"), User.disabled_at.is_null())
     )
+
+
+def has_lapsed(moment: Value) -> Any:
+    """Whether a call has rung to its end, or began under a clock that has been set back since."""
+    return (Call.rings_until <= moment) | (Call.started_at > moment + SET_BACK)
 
 
 def _calls() -> Any:
@@ -150,7 +160,7 @@ def _call_with() -> Any:
 
 
 def _call_on() -> Any:
-    is_live = Call.answered_at.is_null(False) | (Call.rings_until > slot("now"))
+    is_live = Call.answered_at.is_null(False) | ~has_lapsed(slot("now"))
     return _calls().join_from(Call, Line).where(Line.key == slot("line"), Call.ended_at.is_null(), is_live)
 
 
@@ -201,9 +211,9 @@ LIVE = Call.ended_at.is_null()
 SIDES = (Call.id, Call.caller, Call.callee)
 
 
-def lapsed(moment: Any) -> Any:
+def lapsed(moment: Value) -> Any:
     """The lines of calls that nobody has answered in time and that are not over yet."""
-    return Line.select(Line.call).join(Call).where(Call.answered_at.is_null(), Call.rings_until <= moment)
+    return Line.select(Line.call).join(Call).where(Call.answered_at.is_null(), has_lapsed(moment))
 
 
 def _lapse() -> Any:
@@ -229,6 +239,7 @@ def store_call(call: Call) -> None:
 
 _call_kept = Prepared(_keep)
 lapse_calls = Prepared(_lapse)
+one_lapsed = Prepared(lambda: lapsed(slot("now")).limit(1))
 end_ringing, end_live = _ending(RINGS), _ending(LIVE)
 enter_call = Prepared(_enter)
 hold_line = Prepared(_hold_line)

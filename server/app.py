@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import dump_options_header
 
-from models import User, database, open_store
+from models import User, open_store, probe
 
 from . import __version__, pictures
 from .actions import access
@@ -191,7 +191,7 @@ class App:
 
     def health(self, visit: Visit) -> Response:
         with storage():
-            database.execute_sql("SELECT 1").fetchone()
+            probe()
         return plain("ok")
 
 

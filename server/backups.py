@@ -1,11 +1,12 @@
 """Backups: one file with the store, as an embedded one, and its attachments, verified after writing."""
 
+import math
 import os
 import shutil
 import tarfile
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from models import (
@@ -15,6 +16,7 @@ from models import (
     connected,
     copy_store,
     database,
+    end_log,
     is_embedded,
     is_empty,
     migrate,
@@ -26,7 +28,7 @@ from models import (
 )
 
 from . import stores
-from .files import Files
+from .files import PARTIAL, Files
 
 STORE, FILES = "store.db", "files"
 ATTEMPTS = 10
@@ -140,27 +142,53 @@ def another_store(path: Path) -> Iterator[None]:
 def restore(archive: Path, url: str, folder: Path, force: bool) -> None:
     """Make the store at *url* and its files in *folder* what they were when *archive* was written.
 
-    What is replaced is moved aside first, and moved back where a later step fails.
+    The new files come beside the old ones, then the new store takes the old one's place in one step, and only
+    then the old files go: at every moment there is a whole store with all of its files, old or new.
     """
     taken = [address_shown(url)] * holds_something(url) + [str(folder)] * is_there(folder)
     if taken and not force:
         raise BadBackup(f"{' and '.join(taken)} is there already; --force replaces it.")
     path = store_path(url)
-    with stores.sole_use(url), ExitStack() as workplaces:
-        beside_store = workplaces.enter_context(workplace_beside(path or folder))
-        beside_files = workplaces.enter_context(workplace_beside(folder))
-        verify(archive, beside_store / "new")
-        shutil.copytree(beside_store / "new" / FILES, beside_files / FILES)
-        (beside_files / FILES).chmod(0o700)
-        sync_all(beside_files / FILES)
-        with ExitStack() as undo:
-            replace(beside_files / FILES, folder, beside_files / "old", undo)
+    with stores.sole_use(url), workplace_beside(path or folder) as workplace:
+        verify(archive, workplace / "new")
+        new, files = workplace / "new" / STORE, Files(workplace / "new" / FILES)
+        with files_added(files, folder):
             if path is None:
-                replace_rows(beside_store / "new" / STORE, url)
+                replace_rows(new, url)
             else:
-                replace_store(beside_store / "new" / STORE, path, beside_store, undo)
-            undo.pop_all()
+                replace_store(new, path)
+        Files(folder).erase_leniently(every(Files(folder)) - every(files))
+
+
+def every(files: Files) -> set[str]:
+    """The names of all stored files, and of leftovers."""
+    return set(files.older_than(-math.inf))
+
+
+@contextmanager
+def files_added(files: Files, folder: Path) -> Iterator[None]:
+    """Put files into *folder*, beside what is there; where what is done then fails they go again."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    added: list[Path] = []
+    try:
+        for name in every(files):
+            # No name ever stands for other bytes.
+            if not Files(folder).intact(name):
+                unfinished = folder / f"{name}{PARTIAL}"
+                added.append(unfinished)
+                shutil.copyfile(files.path(name), unfinished)
+                unfinished.chmod(0o600)
+                sync(unfinished)
+                os.replace(unfinished, folder / name)
+                added.append(folder / name)
+        sync(folder)
         sync(folder.absolute().parent)
+        yield
+    except BaseException:
+        for each in added:
+            each.unlink(missing_ok=True)
+        raise
 
 
 def holds_something(url: str) -> bool:
@@ -188,32 +216,28 @@ def replace_rows(new: Path, url: str) -> None:
         close_store()
 
 
-def replace_store(new: Path, path: Path, workplace: Path, undo: ExitStack) -> None:
-    """Put an embedded store where another is."""
+def replace_store(new: Path, path: Path) -> None:
+    """Put an embedded store where another is, in one step."""
     sync(new)
-    for ending in ("-wal", "-shm"):
-        set_aside(path.with_name(path.name + ending), workplace / f"old{ending}", undo)
-    replace(new, path, workplace / "old", undo)
+    settle(path)
+    os.replace(new, path)
     sync(path.absolute().parent)
+
+
+def settle(path: Path) -> None:
+    """Let the log of the old store end in it; one that belongs to another store must not lie beside the new.
+
+    Of a store that cannot be opened any more nothing else can be kept.
+    """
+    if path.exists() and not end_log(path):
+        raise BadBackup(f"{path} is in other use; please wait.")
+    for ending in ("-wal", "-shm"):
+        path.with_name(path.name + ending).unlink(missing_ok=True)
 
 
 def is_there(place: Path) -> bool:
     """Whether there is a file, or a folder that holds something."""
     return place.exists() and (place.is_file() or any(place.iterdir()))
-
-
-def set_aside(old: Path, aside: Path, undo: ExitStack) -> None:
-    """Move *old* out of the way, where it is there at all."""
-    if old.exists():
-        os.replace(old, aside)
-        undo.callback(os.replace, aside, old)
-
-
-def replace(new: Path, old: Path, aside: Path, undo: ExitStack) -> None:
-    """Put *new* where *old* is."""
-    set_aside(old, aside, undo)
-    os.replace(new, old)
-    undo.callback(os.replace, old, new)
 
 
 @contextmanager
@@ -231,11 +255,6 @@ def missing_files(files: Files) -> Iterator[str]:
     for what, row_id, name in faults:
         if (what, row_id, name) in still_named:
             yield f"{what} {row_id}: its file {name} is missing or damaged"
-
-
-def sync_all(folder: Path) -> None:
-    for path in (*folder.iterdir(), folder):
-        sync(path)
 
 
 def sync(path: Path) -> None:

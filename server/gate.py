@@ -57,6 +57,8 @@ class Gate:
         self.watch: asyncio.TimerHandle | None = None
         self.hub = Hub(app.settings)
         self.in_memory = 0
+        # The addresses of those whose head has come, and who have not been answered yet.
+        self.heard: set[str] = set()
         self.reading: set[asyncio.Timeout] = set()
         self.is_leaving = False
 
@@ -78,9 +80,12 @@ class Gate:
             loop.call_later(leaving.LEAVING_SECONDS, os.kill, os.getpid(), signal.SIGINT)
 
     def close(self) -> None:
-        """End what might keep the server from stopping: answers that go on, and soon slow bodies."""
+        """End what might keep the server from stopping: answers that go on, and soon who sends slowly."""
         self.hub.close()
-        deadline = asyncio.get_running_loop().time() + LAST_SECONDS
+        loop = asyncio.get_running_loop()
+        # A little later than bodies, which are told so.
+        loop.call_later(LAST_SECONDS + 0.5, leaving.hear_no_more, self.app.settings.port, self.heard)
+        deadline = loop.time() + LAST_SECONDS
         for reading in self.reading:
             if not reading.expired():
                 reading.reschedule(min(deadline, reading.when() or deadline))
@@ -92,6 +97,14 @@ class Gate:
         self.hub.thread.shutdown(wait=True)
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
+        self.heard.add(scope.client)
+        try:
+            await self.hear(scope, protocol)
+        finally:
+            self.heard.discard(scope.client)
+
+    async def hear(self, scope: Any, protocol: Any) -> None:
+        """Read what comes and have it answered."""
         headers = scope.headers
         body = Body(self, headers, self.app.body_limit(scope.path, lambda: has_credential(headers)))
         try:

@@ -6,13 +6,16 @@ Who could not connect at all has sent nothing, and is sent on to another process
 """
 
 import ctypes
+import fcntl
 import os
 import socket
 import struct
 import sys
+import termios
+from collections.abc import Collection
 from contextlib import suppress
 
-from .listeners import borrowed
+from .listeners import address_of, borrowed
 
 # How long those who have connected just before may take to be heard; shorter than the second after which
 # a system asks again for a connection, so that by then it is refused.
@@ -38,6 +41,29 @@ def turn_away() -> None:
         with suppress(OSError):
             for number in map(int, os.listdir("/dev/fd")):
                 turn_away_from(number)
+
+
+def hear_no_more(port: int, heard: Collection[str]) -> None:
+    """From now on no client of *port* is waited for, but those who were *heard* and not answered yet.
+
+    Who has sent half a head would be waited for until the process is killed.
+    """
+    with suppress(OSError):
+        for number in map(int, os.listdir("/dev/fd")):
+            with suppress(OSError), borrowed(number) as found:
+                if is_at(found, port) and address_of(found) not in heard and has_sent_all(found):
+                    found.shutdown(socket.SHUT_RD)
+
+
+def is_at(found: socket.socket, port: int) -> bool:
+    """Whether this is the server's end of a client's connection."""
+    return found.family in (socket.AF_INET, socket.AF_INET6) and found.getsockname()[1] == port
+
+
+def has_sent_all(found: socket.socket) -> bool:
+    """Whether the other side has taken all that was written; a long answer may still be on its way."""
+    [waiting] = struct.unpack("i", fcntl.ioctl(found, termios.TIOCOUTQ, bytes(4)))
+    return bool(waiting == 0)
 
 
 def turn_away_from(number: int) -> None:

@@ -1,5 +1,6 @@
 """What all tests share: a store of one's own, and a live server that is started once."""
 
+import os
 import re
 import signal
 import subprocess
@@ -68,8 +69,9 @@ class Live:
         place = ["--database", self.database, "--files", str(self.files)]
         command = [sys.executable, "-m", "server", "serve", "--port", "0", *place]
         self.log = (folder / "live.log").open("w")
+        # It leads a group of its own, so that all of its processes can be killed at once.
         self.process = subprocess.Popen(
-            [*command, *options], stdout=subprocess.PIPE, stderr=self.log, text=True
+            [*command, *options], stdout=subprocess.PIPE, stderr=self.log, text=True, start_new_session=True
         )
         self.address = self.wait()
         self.proxies: list[Any] = []
@@ -126,6 +128,11 @@ class Live:
         made = ServerProxy(f"{self.address}/mobiquo/mobiquo.php", headers=headers, use_builtin_types=True)
         self.proxies.append(made)
         return made
+
+    def kill(self) -> None:
+        """End all of its processes at once, as if the machine had lost its power."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.stop(signal.SIGKILL)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """End the server by a signal; its exit status."""

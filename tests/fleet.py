@@ -29,6 +29,8 @@ SECONDS = 30
 REPEAT_SECONDS = 0.1
 ROOM = "Busy"
 LOST = (OSError, http.client.HTTPException)
+# A message as a door shows it: its id, its author's, and its text.
+Said = tuple[int, int, str]
 # Pages of messages that are asked for through each door.
 FORUM_PAGE, CHAT_PAGE, PHONE_PAGE = 50, 100, 200
 
@@ -273,34 +275,42 @@ class Person:
     def list_room(self) -> None:
         assert self.script.call("Darkchat_GetMessagesByNumber", self.player.number, self.room.id)
 
-    def all_by_forum(self) -> list[int]:
-        """The ids of all messages, in the order in which the forum door shows them."""
-        ids: list[int] = []
+    def all_by_forum(self) -> list[Said]:
+        """All messages, in the order in which the forum door shows them."""
+        said: list[Said] = []
         while True:
-            page = self.own.call("get_conversation", str(self.room.id), len(ids), len(ids) + FORUM_PAGE - 1)
-            ids += [int(each["msg_id"]) for each in page["list"]]
-            if len(page["list"]) < FORUM_PAGE:
-                return ids
+            place = (str(self.room.id), len(said), len(said) + FORUM_PAGE - 1)
+            page = self.own.call("get_conversation", *place)["list"]
+            said += [
+                (int(each["msg_id"]), int(each["msg_author_id"]), each["msg_content"].decode())
+                for each in page
+            ]
+            if len(page) < FORUM_PAGE:
+                return said
 
-    def all_by_chat(self) -> list[int]:
+    def all_by_chat(self) -> list[Said]:
         """The same at the chat door."""
-        ids: list[int] = []
+        said: list[Said] = []
         while True:
-            query = f"order=asc&limit={CHAT_PAGE}&skip={len(ids)}"
+            query = f"order=asc&limit={CHAT_PAGE}&skip={len(said)}"
             page = self.own.rest("GET", f"/chat/{self.room.id}/messages?{query}")
-            ids += [int(each["id"]) for each in page]
+            said += [(int(each["id"]), each["userId"], each["text"]) for each in page]
             if len(page) < CHAT_PAGE:
-                return ids
+                return said
 
-    def all_by_phone(self) -> list[int]:
-        """The same at the phone door, which pages backwards."""
-        ids: list[int] = []
+    def all_by_phone(self) -> list[Said]:
+        """The same at the phone door, which pages backwards and knows people by their numbers."""
+        said: list[Said] = []
+        ids = {each.number: int(each.id) for each in self.room.players}
         while True:
-            place = (self.player.number, self.room.id, ids[-1] if ids else None, PHONE_PAGE)
+            place = (self.player.number, self.room.id, said[-1][0] if said else None, PHONE_PAGE)
             page = self.script.call("Darkchat_GetMessagesByNumber", *place)
-            ids += [int(each["id"]) for each in page]
+            said += [(int(each["id"]), ids[each["sender"]], each["content"]) for each in page]
             if len(page) < PHONE_PAGE:
-                return ids[::-1]
+                return said[::-1]
+
+
+DOORS = (Person.all_by_forum, Person.all_by_chat, Person.all_by_phone)
 
 
 class Ear:
@@ -374,6 +384,19 @@ def crowd(room: Room, *addresses: str) -> Iterator[list[Person]]:
     finally:
         for each in people:
             each.close()
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 2 * SECONDS) -> None:
+    """Wait until something is so, however slow the machine is."""
+    latest = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < latest, "it did not happen in time"
+        time.sleep(0.01)
+
+
+def acknowledged(people: list[Person]) -> int:
+    """How many messages of theirs were acknowledged so far."""
+    return sum(len(each.acknowledged) for each in people)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from peewee import IntegrityError
 from models import (
     LIVE,
     RINGS,
+    SET_BACK,
     SIDES,
     Call,
     Line,
@@ -24,6 +25,7 @@ from models import (
     lapse_calls,
     milliseconds,
     now,
+    one_lapsed,
     store_call,
 )
 
@@ -154,6 +156,11 @@ def end_one(ending: Callable[..., list[Any]], call: Any, outcome: str) -> int:
     return free(ending(call=call.id, outcome=outcome, now=milliseconds(now())))
 
 
+def some_lapsed() -> bool:
+    """Whether there are calls that nobody has answered in time and that are not over yet."""
+    return one_lapsed.one(now=milliseconds(now())) is not None
+
+
 def settle() -> None:
     """Let the calls that nobody has answered in time be over."""
     free(lapse_calls(outcome=MISSED, now=milliseconds(now())))
@@ -172,7 +179,11 @@ def state_of(call: Any) -> str:
         return ENDED
     if call.answered_at:
         return TALKING
-    return RINGING if call.rings_until > now() else ENDED
+    moment = now()
+    rings = call.rings_until > moment and call.started_at <= moment + datetime.timedelta(
+        milliseconds=SET_BACK
+    )
+    return RINGING if rings else ENDED
 
 
 def outcome_of(call: Any) -> str:

@@ -1,6 +1,7 @@
 """What commands have in common: options for settings, an opened store, and what is told when it fails."""
 
 import dataclasses
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from models import (
     migrate,
     open_store,
     pending_migrations,
+    refuse_damaged,
     store_path,
     trouble,
 )
@@ -73,6 +75,8 @@ def opened(settings: Settings, creates: bool = False) -> Iterator[Files]:
     with reported():
         if not creates:
             must_exist(settings)
+        else:
+            must_be_writable(settings)
         with shared_use(place_of(settings)):
             try:
                 prepare(settings)
@@ -95,6 +99,12 @@ def must_exist(settings: Settings) -> None:
         raise StoreError(f"There is no store at {path}.")
 
 
+def must_be_writable(settings: Settings) -> None:
+    path = store_path(settings.database)
+    if path is not None and path.exists() and not os.access(path, os.W_OK):
+        raise StoreError(f"The store {path} cannot be written.")
+
+
 @contextmanager
 def reported() -> Iterator[None]:
     """What goes wrong, in one sentence and with a non-zero exit."""
@@ -115,6 +125,7 @@ def prepare(settings: Settings, migrating: bool = False) -> list[str]:
     """
     path = place_of(settings)
     open_store(settings.database, settings.durability)
+    refuse_damaged()
     steps = pending_migrations()
     if steps and path is None and not migrating:
         raise StoreError(f"The store lacks the step {steps[0]}. Please run: switchboard migrate")

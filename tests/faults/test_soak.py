@@ -7,10 +7,11 @@ import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import cycle
 
 import engines
 import pytest
-from fleet import Fleet, Person, Room, assert_kept, crowd, listening, serving, speaking
+from fleet import DOORS, Fleet, Person, Room, assert_kept, crowd, listening, serving, speaking
 
 SOAK_SECONDS = float(os.environ.get("SOAK_SECONDS", "5"))
 WRITERS = 8
@@ -30,10 +31,9 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
 
 def read_all(people: list[Person]) -> list[list[int]]:
     """The ids of all messages as each of *people* reads them, through another door than the one before."""
-    doors = (Person.all_by_forum, Person.all_by_chat, Person.all_by_phone)
     with ThreadPoolExecutor(len(people)) as pool:
-        runs = [pool.submit(doors[number % len(doors)], each) for number, each in enumerate(people)]
-    return [each.result() for each in runs]
+        runs = [pool.submit(door, each) for door, each in zip(cycle(DOORS), people, strict=False)]
+    return [[message_id for message_id, _, _ in each.result()] for each in runs]
 
 
 def test_all_promises_hold_after_a_while(fleet: Fleet) -> None:

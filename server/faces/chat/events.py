@@ -18,11 +18,9 @@ from models import (
     enabled_users,
     events_after,
     events_replayed,
-    lapsed,
     members_of,
     messages_with,
     newest_event,
-    now,
     position_behind,
     standing_tokens,
     transact,
@@ -109,7 +107,7 @@ class Feed:
         """Let calls that nobody answers be over while somebody listens, who else would not hear of it."""
         if time.monotonic() >= self.settle_at:
             self.settle_at = time.monotonic() + SETTLE_SECONDS
-            if lapsed(now()).exists():
+            if calls.some_lapsed():
                 transact(calls.settle, writes=True)
 
     def standing(self, rights: Collection[Right]) -> set[Right]:

@@ -1,0 +1,129 @@
+"""Four hundred clients that send slowly, and what others notice of them.
+
+By hand, until slow bodies are given up too:
+SLOW_SECONDS=45 python -m pytest tests/faults/test_slow_clients.py -n 0 -s --timeout 0
+"""
+
+import os
+import select
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from conftest import Live
+from fleet import Room, crowd, wait_for
+
+# Heads are given up after ten seconds, bodies after 38.
+SLOW_SECONDS = float(os.environ.get("SLOW_SECONDS", "12"))
+HEAD_SECONDS, BODY_SECONDS, LATE = 10, 38, 3
+EACH = 200
+BETWEEN = 0.02
+HEAD = b"POST /RPC2 HTTP/1.1\r\nHost: x\r\n"
+BODY = HEAD + b"Content-Length: 200000\r\n\r\n<methodCall>"
+# What the marks ask for on a quiet machine; this one may be busy with other tests.
+MARK, GENEROUS = 0.1, 1.0
+# How much more memory a server may take for all of them.
+MOST_MEMORY = 32 * 2**20
+
+
+@dataclass
+class Slow:
+    """A client that sends a byte now and then; *ended* is after how long he was hung up on."""
+
+    connection: socket.socket
+    began: float = field(default_factory=time.monotonic)
+    ended: float = 0
+
+    def go_on(self) -> None:
+        if not self.ended:
+            try:
+                if select.select([self.connection], [], [], 0)[0] and not self.connection.recv(65536):
+                    raise ConnectionResetError
+                self.connection.sendall(b"x")
+            except OSError:
+                self.ended = time.monotonic() - self.began
+                self.connection.close()
+
+
+@contextmanager
+def dawdling(server: Live) -> Iterator[tuple[list[Slow], list[Slow]]]:
+    """Clients whose heads, and clients whose bodies, come byte by byte."""
+    host, _, port = server.address.removeprefix("http://").rpartition(":")
+    heads, bodies = (
+        [slow(host, int(port), data) for _ in range(EACH)] for data in (HEAD + b"X-Slow: ", BODY)
+    )
+    everybody, is_over = [*heads, *bodies], threading.Event()
+
+    def go_on() -> None:
+        while not is_over.wait(1):
+            for each in everybody:
+                each.go_on()
+
+    thread = threading.Thread(target=go_on)
+    thread.start()
+    try:
+        yield heads, bodies
+    finally:
+        is_over.set()
+        thread.join()
+        for each in everybody:
+            each.connection.close()
+
+
+def slow(host: str, port: int, data: bytes) -> Slow:
+    made = socket.create_connection((host, port), timeout=30)
+    made.sendall(data)
+    return Slow(made)
+
+
+def memory(server: Live) -> int:
+    """The memory of all processes of a server, in bytes."""
+    total = 0
+    for place in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if os.getpgid(int(place.name)) == server.process.pid:
+                pages = int((place / "statm").read_text().split()[1])
+                total += pages * os.sysconf("SC_PAGE_SIZE")
+    return total
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Live]:
+    made = Live(tmp_path, "--limits", "off")
+    yield made
+    made.stop()
+
+
+def test_slow_clients_keep_nobody_waiting(server: Live) -> None:
+    """Beside 400 slow clients calls take as long as ever; these are hung up on in time and cost little."""
+    room = Room(server, 2)
+    took: list[float] = []
+    with crowd(room, server.address) as [ann, bob]:
+        ann.speak()
+        before = memory(server)
+        with dawdling(server) as [heads, bodies]:
+            until = time.monotonic() + SLOW_SECONDS
+            while time.monotonic() < until:
+                for call in (ann.list_chats, bob.open_newest, lambda: ann.by_forum("more")):
+                    began = time.monotonic()
+                    call()
+                    took.append(time.monotonic() - began)
+                    time.sleep(BETWEEN)
+            grown = memory(server) - before
+            wait_for(lambda: all(each.ended for each in heads))
+        assert max(each.ended for each in heads) < HEAD_SECONDS + LATE
+        given_up = [each for each in bodies if each.ended]
+        assert len(given_up) == (EACH if SLOW_SECONDS > BODY_SECONDS + LATE else 0)
+    late = sorted(took)[len(took) * 99 // 100]
+    print(
+        f"{len(took)} calls beside {2 * EACH} slow clients: 99 in 100 within {late * 1000:.0f} ms, "
+        f"{grown / 2**20:.0f} MB more; heads given up after {max(each.ended for each in heads):.1f} s"
+        + (f", bodies after {max(each.ended for each in bodies):.1f} s" if given_up else "")
+    )
+    assert late < GENEROUS
+    assert grown < MOST_MEMORY

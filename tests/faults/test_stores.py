@@ -1,0 +1,144 @@
+"""Stores that are damaged, cannot be written, or are taken away from under a server."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import engines
+import pytest
+from click.testing import CliRunner
+from conftest import Live
+from disks import small_disk
+from fleet import Connection, Refused, Room, assert_kept, crowd
+
+from models import close_store, database, open_store
+from server import demo
+from server.__main__ import main
+from server.config import Settings
+from server.files import Files
+
+COMMANDS = (
+    "serve --port 0",
+    "user add eve",
+    "user list",
+    "backup {}/b.tar",
+    "export {}/e.jsonl",
+    "migrate",
+    "check",
+)
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An embedded store with the demo cast, which nobody has open."""
+    folder = tmp_path_factory.mktemp("good")
+    path = Path(engines.Embedded().empty(folder, "good").removeprefix("sqlite:///"))
+    settings = Settings(database=f"sqlite:///{path}", files=str(folder / "files"))
+    open_store(settings.database)
+    demo.fill(settings, Files(settings.files_folder))
+    database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    close_store()
+    return path
+
+
+def overwritten(path: Path) -> None:
+    """Some pages in the middle are of something else."""
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 2)
+        file.write(b"\xa5" * 8192)
+
+
+def cut(path: Path) -> None:
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def cut_a_little(path: Path) -> None:
+    os.truncate(path, path.stat().st_size - 1000)
+
+
+def of_something_else(path: Path) -> None:
+    path.write_bytes(b"This is a shopping list.\n" * 400)
+
+
+def refused(path: Path, command: str) -> None:
+    """The program refuses to use a store, in one sentence that is told once."""
+    place = ["--database", f"sqlite:///{path}", "--files", str(path.parent / "files")]
+    ended = CliRunner().invoke(main, [*command.format(path.parent).split(), *place])
+    assert ended.exit_code == 1, ended.output
+    assert ended.output.startswith("Error: ") or command == "check", ended.output
+    assert ended.stderr.count("\n") == 1 and ended.stderr.endswith(".\n"), ended.stderr
+
+
+@pytest.mark.parametrize("damage", [overwritten, cut, cut_a_little, of_something_else])
+def test_a_damaged_store_is_refused(good: Path, tmp_path: Path, damage: Callable[[Path], None]) -> None:
+    """Every command refuses a damaged store in one sentence, and changes and makes nothing."""
+    path = tmp_path / "live.db"
+    shutil.copy(good, path)
+    damage(path)
+    before = path.read_bytes()
+    for command in COMMANDS:
+        refused(path, command)
+        assert path.read_bytes() == before
+    close_store()
+    assert [each.name for each in tmp_path.iterdir() if not each.name.startswith("live.db")] == []
+
+
+@pytest.mark.parametrize("is_lock_there", [False, True])
+def test_a_store_that_cannot_be_written(good: Path, tmp_path: Path, is_lock_there: bool) -> None:
+    """A store on a disk that cannot be written is not served, which is said in one sentence."""
+    with small_disk(tmp_path, 8 * 2**20) as disk:
+        shutil.copy(good, tmp_path / "live.db")
+        if is_lock_there:
+            (tmp_path / "live.db.lock").touch()
+        disk.mount("remount,ro")
+        for command in ("serve --port 0", "user add eve"):
+            refused(tmp_path / "live.db", command)
+        assert (tmp_path / "live.db").read_bytes() == good.read_bytes()
+
+
+def remove(path: Path, good: Path) -> None:
+    path.unlink()
+
+
+def replace(path: Path, good: Path) -> None:
+    shutil.copy(good, path.with_name("new.db"))
+    os.replace(path.with_name("new.db"), path)
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Live]:
+    """A server on an embedded store, whatever the engine of the run is."""
+    made = Live(tmp_path, "--limits", "off", database=f"sqlite:///{tmp_path}/live.db")
+    yield made
+    made.stop()
+
+
+@pytest.mark.parametrize("take_away", [remove, replace])
+def test_a_store_that_is_taken_away(
+    served: Live, good: Path, take_away: Callable[[Path, Path], None]
+) -> None:
+    """Where the file of a served store is gone or another, nothing is acknowledged, and health says so."""
+    path, aside = served.folder / "live.db", served.folder / "aside.db"
+    room = Room(served, 3)
+    with crowd(room, served.address) as people, closing(Connection(served.address)) as anyone:
+        for each in people:
+            each.speak()
+        os.link(path, aside)
+        take_away(path, good)
+        assert {refusal_of(door) for each in people for door in (each.by_forum, each.by_chat)} == {503}
+        status, text = anyone.ask("GET", "/healthz", None, "")
+        assert (status, b"removed or replaced" in text) == (503, True)
+        os.replace(aside, path)
+        for each in people:
+            each.speak()
+        assert [each.failed for each in people] == [[]] * 3
+        assert len(assert_kept(served, room, people)) == 6
+        assert anyone.ask("GET", "/healthz", None, "")[0] == 200
+
+
+def refusal_of(door: Callable[[str], int]) -> int:
+    with pytest.raises(Refused, match="removed or replaced") as refusal:
+        door("lost")
+    return refusal.value.code
