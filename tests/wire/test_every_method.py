@@ -2,7 +2,6 @@
 
 import inspect
 import io
-from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.request import Request, urlopen
@@ -27,12 +26,6 @@ LOGIN_REQUIRED = {
     "error": b"Login required",
     "result_reason": 1,
 }
-STRANGERS: dict[str, dict[str, str]] = {
-    "no credential": {},
-    "a false token": {"Authorization": "Bearer no-such-token"},
-    "a false session": {"Cookie": "xf_session=no-such-session"},
-    "a false server key": {"Authorization": f"Basic {b64encode(b'server:no-such-key').decode()}"},
-}
 Credentials = dict[Any, dict[str, str]]
 # A value of each type that a method may ask for; the text names a method, as the system methods want.
 SAMPLES = {
@@ -45,7 +38,6 @@ SAMPLES = {
     "undefined": "",
 }
 WITH_REQUIRED = {name: method for name, method in METHODS.items() if method.least}
-FOR_SOMEBODY = {name: method for name, method in METHODS.items() if method.actor is not None}
 WRONG = {"a struct": {"key": "value"}, "a double": 1.5}
 
 
@@ -149,38 +141,18 @@ def wanted_by(value: Any) -> Any:
     return User if value == LOGIN_REQUIRED else None
 
 
-@pytest.mark.parametrize("stranger", STRANGERS)
 @pytest.mark.parametrize("method", each(METHODS))
-def test_a_stranger_gets_in_where_nobody_is_asked_for(live: Live, method: Method, stranger: str) -> None:
-    """Without a valid credential what asks for an actor is refused in its face's words, and no other."""
-    answer = call(live, method.name, samples(method, method.least), STRANGERS[stranger])
+def test_a_stranger_gets_in_where_nobody_is_asked_for(live: Live, method: Method) -> None:
+    """Without a credential what asks for an actor is refused in its face's words, and no other."""
+    answer = call(live, method.name, samples(method, method.least), {})
     assert (answer.status, answer.is_login) == (200, "false")
     assert wanted_by(answer.value) is method.actor
 
 
-@pytest.mark.parametrize("method", each(FOR_SOMEBODY))
-def test_one_actor_s_credential_does_not_open_the_other_s_methods(
-    live: Live, credentials: Credentials, method: Method
-) -> None:
-    """A server key is a stranger at the forum's methods, and a member is one at a game server's."""
-    other = Script if method.actor is User else User
-    answer = call(live, method.name, samples(method, method.least), credentials[other])
-    assert (answer.status, answer.is_login) == (200, "true" if other is User else "false")
-    assert wanted_by(answer.value) is method.actor
-
-
 @pytest.mark.parametrize("method", each(face.forms))
-def test_a_server_key_posts_no_form(live: Live, credentials: Credentials, method: Method) -> None:
-    """With a server key every form is refused in the documented words."""
-    answer = post(live, method.name, sample_form(method), credentials[Script])
-    assert answer == (200, "false", LOGIN_REQUIRED)
-
-
-@pytest.mark.parametrize("stranger", STRANGERS)
-@pytest.mark.parametrize("method", each(face.forms))
-def test_a_stranger_posts_no_form(live: Live, method: Method, stranger: str) -> None:
-    """Without a valid credential every form is refused in the documented words."""
-    answer = post(live, method.name, sample_form(method), STRANGERS[stranger])
+def test_a_stranger_posts_no_form(live: Live, method: Method) -> None:
+    """Without a credential every form is refused in the documented words."""
+    answer = post(live, method.name, sample_form(method), {})
     assert answer == (200, "false", LOGIN_REQUIRED)
 
 
