@@ -9,13 +9,16 @@ COMMAND = ("pip_audit", "--skip-editable", "--format=json", "--progress-spinner=
 
 
 def known(folder: str) -> list[dict[str, object]]:
-    """What is known of each package; nothing where nobody can be asked."""
+    """What is known of each package; nothing, and why, where nobody can be asked."""
     command = [sys.executable, "-m", *COMMAND, "--path", folder]
     try:
         # All of the command is written here, but for the folder.
         done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)  # noqa: S603
         packages = json.loads(done.stdout)["dependencies"]
-    except (subprocess.TimeoutExpired, ValueError):
+    except subprocess.TimeoutExpired:
+        return []
+    except ValueError:
+        print(done.stderr.strip().rpartition("\n")[2])
         return []
     return [package for package in packages if "vulns" in package]
 

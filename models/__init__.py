@@ -103,7 +103,6 @@ from .kept import Holder, KeptAnswer
 from .phone import (
     LIVE,
     RINGS,
-    SET_BACK,
     SIDES,
     BlockedNumber,
     Call,
@@ -126,6 +125,7 @@ from .phone import (
     page_of_calls,
     source_of,
     source_owner,
+    still_rings,
     store_call,
 )
 from .saying import next_seq, store_message, tell
@@ -181,7 +181,6 @@ __all__ = [
     "RINGS",
     "SAID",
     "SERVING",
-    "SET_BACK",
     "SIDES",
     "THERE",
     "TOLD",
@@ -287,6 +286,7 @@ __all__ = [
     "source_of",
     "source_owner",
     "standing_tokens",
+    "still_rings",
     "store_call",
     "store_conversation",
     "store_message",

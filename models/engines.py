@@ -108,6 +108,8 @@ class Embedded(SqliteDatabase):
     def damage(self) -> str:
         """What is wrong with its pages, as far as that can be seen in a moment; check sees all."""
         connection = self.connection()
+        if self.is_cut():
+            return "its file ends within a page"
         watch = threading.Timer(GLANCE_SECONDS, connection.interrupt)
         watch.start()
         try:
@@ -118,6 +120,16 @@ class Embedded(SqliteDatabase):
             watch.cancel()
             watch.join()
         return "" if found == "ok" else " ".join(found.replace("*** in database main ***", "").split())
+
+    def is_cut(self) -> bool:
+        """Whether the file ends within a page, and there is no log that might have the rest of it.
+
+        The engine takes what is missing for zeros, in which there may be nothing wrong to see.
+        """
+        [(size,)] = self.connection().execute("PRAGMA page_size").fetchall()
+        path = Path(self.database)
+        log = path.with_name(f"{path.name}-wal")
+        return path.stat().st_size % size > 0 and not (log.exists() and log.stat().st_size)
 
     def execute_sql(self, sql: str, params: Any = None) -> Any:
         """Send a statement; in the library's longer way where somebody wants to hear of every one."""
@@ -457,11 +469,18 @@ def store_path(url: str) -> Path | None:
 
 
 def end_log(path: Path) -> bool:
-    """Let the log of an embedded store, if it can be opened, end in its file; False where others use it."""
-    with suppress(sqlite3.Error), closing(sqlite3.connect(path)) as engine:
-        [(is_busy, _, _)] = engine.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        return not is_busy
-    return True
+    """Let the log of an embedded store, if it still is one, end in its file; False where others use it."""
+    try:
+        with closing(sqlite3.connect(path)) as engine:
+            [(is_busy, _, _)] = engine.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorname in BUSY:
+            return False
+        if error.sqlite_errorname.startswith(RUINED):
+            return True
+        with as_peewee_does:
+            raise
+    return not is_busy
 
 
 def quoted(name: str) -> str:
@@ -512,6 +531,7 @@ def is_collision(error: BaseException) -> bool:
 
 
 FULL = {"SQLITE_FULL", "53100"}
+RUINED = ("SQLITE_NOTADB", "SQLITE_CORRUPT")
 BUSY = {"SQLITE_BUSY", "SQLITE_BUSY_RECOVERY", "SQLITE_LOCKED", "55P03", *COLLISIONS}
 
 

@@ -1,5 +1,6 @@
 """What only the phone in the game has: connected players, contacts, blocked numbers, calls."""
 
+import datetime
 from typing import Any
 
 from peewee import JOIN, BigIntegerField, BooleanField, Check, ForeignKeyField, TextField, Value
@@ -128,6 +129,13 @@ def _source_of() -> Any:
 def has_lapsed(moment: Value) -> Any:
     """Whether a call has rung to its end, or began under a clock that has been set back since."""
     return (Call.rings_until <= moment) | (Call.started_at > moment + SET_BACK)
+
+
+def still_rings(call: Any, moment: datetime.datetime) -> bool:
+    """The same of a call that is at hand and not over, the other way round."""
+    return bool(
+        call.rings_until > moment and call.started_at <= moment + datetime.timedelta(milliseconds=SET_BACK)
+    )
 
 
 def _calls() -> Any:

@@ -152,11 +152,11 @@ def restore(archive: Path, url: str, folder: Path, force: bool) -> None:
     with stores.sole_use(url), workplace_beside(path or folder) as workplace:
         verify(archive, workplace / "new")
         new, files = workplace / "new" / STORE, Files(workplace / "new" / FILES)
-        with files_added(files, folder):
-            if path is None:
-                replace_rows(new, url)
-            else:
-                replace_store(new, path)
+        add_files(files, folder)
+        if path is None:
+            replace_rows(new, url)
+        else:
+            replace_store(new, path)
         Files(folder).erase_leniently(every(Files(folder)) - every(files))
 
 
@@ -165,9 +165,11 @@ def every(files: Files) -> set[str]:
     return set(files.older_than(-math.inf))
 
 
-@contextmanager
-def files_added(files: Files, folder: Path) -> Iterator[None]:
-    """Put files into *folder*, beside what is there; where what is done then fails they go again."""
+def add_files(files: Files, folder: Path) -> None:
+    """Put files into *folder*, beside what is there; where that fails they go again.
+
+    Where what comes after it fails they stay: by then a store may name them, and the daily sweep knows.
+    """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.chmod(0o700)
     added: list[Path] = []
@@ -184,7 +186,6 @@ def files_added(files: Files, folder: Path) -> Iterator[None]:
                 added.append(folder / name)
         sync(folder)
         sync(folder.absolute().parent)
-        yield
     except BaseException:
         for each in added:
             each.unlink(missing_ok=True)

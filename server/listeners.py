@@ -126,9 +126,11 @@ class Hub:
         arriving = self.next_arriving()
         arrivals = [Arrival(each.right.user_id, each.seen) for each in arriving]
         news: News = await self.in_thread(self.feed.look, self.position, set(self.here), arrivals)
-        self.position = news.position
         # Nobody is told anything who may not listen any more, not even until the next sign of life.
-        await self.end_fallen([each for user_id in news.told for each in self.here.get(user_id, ())])
+        told = [each for user_id in news.told for each in self.here.get(user_id, ())]
+        await self.end_fallen([*arriving, *told])
+        # Only now: where that fails, the next look finds the same again.
+        self.position = news.position
         for user_id, chunks in news.told.items():
             for listener in list(self.here.get(user_id, ())):
                 await listener.send(chunks)

@@ -287,9 +287,12 @@ class Visit:
 
     def log_in(self, user: User, anonymous: bool) -> None:
         """From here on this visit is the *user*'s, with a new session instead of the one it came with."""
-        self.cookie = transact(lambda: accounts.begin_session(user, self.address, anonymous), writes=True)
-        if self.session_cookie:
+
+        def begin() -> str:
             accounts.end_session(self.session_cookie)
+            return accounts.begin_session(user, self.address, anonymous)
+
+        self.cookie = transact(begin, writes=True)
         self.identity = user
         if not anonymous:
             self.see(user)
@@ -297,7 +300,7 @@ class Visit:
     def log_out(self) -> None:
         """End the session whose cookie came with the request, if one did."""
         self.refuse_forgery()
-        accounts.end_session(self.session_cookie)
+        transact(lambda: accounts.end_session(self.session_cookie), writes=True)
         self.cookie, self.identity = "", None
 
     @property

@@ -146,7 +146,12 @@ class Connection:
 
     def is_over(self) -> bool:
         """Whether the other side has closed it meanwhile, as it does with one that is not used for long."""
-        return self.http.sock is not None and bool(select.select([self.http.sock], [], [], 0)[0])
+        if self.http.sock is None:
+            return False
+        # Unlike select, it takes any number of open files.
+        look = select.poll()
+        look.register(self.http.sock, select.POLLIN)
+        return bool(look.poll(0))
 
     def call(self, method: str, *values: Any, **headers: str) -> Any:
         """What an XML-RPC method answers."""

@@ -10,7 +10,6 @@ from peewee import IntegrityError
 from models import (
     LIVE,
     RINGS,
-    SET_BACK,
     SIDES,
     Call,
     Line,
@@ -26,6 +25,7 @@ from models import (
     milliseconds,
     now,
     one_lapsed,
+    still_rings,
     store_call,
 )
 
@@ -179,11 +179,7 @@ def state_of(call: Any) -> str:
         return ENDED
     if call.answered_at:
         return TALKING
-    moment = now()
-    rings = call.rings_until > moment and call.started_at <= moment + datetime.timedelta(
-        milliseconds=SET_BACK
-    )
-    return RINGING if rings else ENDED
+    return RINGING if still_rings(call, now()) else ENDED
 
 
 def outcome_of(call: Any) -> str:

@@ -6,6 +6,8 @@ memory nor time depends on what a body claims to hold.
 
 import binascii
 import datetime
+import encodings
+import pkgutil
 import re
 from collections.abc import Callable
 from encodings.aliases import aliases
@@ -16,7 +18,8 @@ MOST_LEVELS, MOST_VALUES = 32, 10_000
 
 INTEGER = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
 DATE = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)[T ](\d\d):?(\d\d):?(\d\d)(?:\.\d+)?(Z|[+-]\d\d:?\d\d)?", re.ASCII)
-ENCODINGS = {*aliases, *aliases.values()}
+MODULES = {found.name for found in pkgutil.iter_modules(encodings.__path__)}
+ENCODINGS = {*aliases, *MODULES}
 WORDS = {"1": True, "0": False, "true": True, "false": False}
 
 

@@ -59,7 +59,7 @@ WIRE_NAMES = {
 
 
 def load_text(value: Any) -> str:
-    """Text without NUL, which not every store can look for."""
+    """Text; NUL, which not every store can look for, becomes U+FFFD, as it would where text is stored."""
     if type(value) is bytes:
         try:
             value = value.decode()
@@ -67,7 +67,7 @@ def load_text(value: Any) -> str:
             raise BadParams("the base64 text is not UTF-8") from None
     if type(value) is not str:
         raise wrong("text", value)
-    return value.replace("\0", "")
+    return value.replace("\0", "\ufffd")
 
 
 def load_string(value: Any) -> str:

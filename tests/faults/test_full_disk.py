@@ -15,7 +15,7 @@ from conftest import Live
 from disks import Disk, small_disk
 from fleet import Connection, Person, Refused, Room, acknowledged, assert_kept, crowd
 
-ROUNDS = int(os.environ.get("DISK_ROUNDS", "3"))
+ROUNDS = int(os.environ.get("DISK_ROUNDS", "2"))
 DISK = 8 * 2**20
 FILE = b"x" * 1_000_000
 UPLOAD = b'--x\r\nContent-Disposition: form-data; name="attachment"; filename="a.txt"\r\n\r\n%s\r\n--x--\r\n'

@@ -19,7 +19,7 @@ import pytest
 from conftest import Live
 from fleet import Connection, Person, Room, acknowledged, assert_kept, crowd, free_port, speaking, wait_for
 
-TIMES = int(os.environ.get("SIGTERMS", "5"))
+TIMES = int(os.environ.get("SIGTERMS", "3"))
 SPEAKERS, FIRST = 6, 12
 # More than a system keeps for a connection.
 LONG = 16 * 2**20

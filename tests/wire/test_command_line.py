@@ -242,13 +242,13 @@ def test_user_password_takes_tokens_back(live: Live) -> None:
 
 
 def test_user_disable_and_enable(live: Live) -> None:
-    """A disabled user's password and token open nothing until he is enabled again."""
+    """A disabled user's password opens nothing until he is enabled again; his token never does any more."""
     member = live.member(password="secret")
     done(live.database, "user", "disable", member.name)
     assert not opens(member.rpc)
     assert not login(live, member.name, "secret")["result"]
     done(live.database, "user", "enable", member.name)
-    assert opens(member.rpc)
+    assert not opens(member.rpc)
     assert login(live, member.name, "secret")["result"]
 
 

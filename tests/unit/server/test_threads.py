@@ -92,17 +92,40 @@ def test_no_more_than_so_many_work_at_once() -> None:
 
 @pytest.fixture
 def one_by_one() -> Iterator[Threads]:
-    threads = Threads(2, at_once=1)
+    threads = Threads(4, at_once=1)
     yield threads
     threads.close()
 
 
+class Counted:
+    """Work that waits for a moment, and how much of it was being done at once at the most."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.now = self.most = 0
+
+    def __call__(self) -> None:
+        with self.lock:
+            self.now += 1
+            self.most = max(self.most, self.now)
+        time.sleep(0.01)
+        with self.lock:
+            self.now -= 1
+
+
 def test_work_is_done_one_by_one_where_that_is_asked(one_by_one: Threads) -> None:
     """However many threads there may be, no more work is begun than may be done at once."""
+    counted = Counted()
+    for each in [asked(one_by_one, counted) for _ in range(5)]:
+        each.result(SECONDS)
+    assert counted.most == 1
+
+
+def test_who_has_not_been_long_at_it_is_not_passed(one_by_one: Threads) -> None:
+    """Nothing is begun beside work that has not taken so long yet."""
     hold = threading.Event()
-    held = asked(one_by_one, hold.wait)
+    held, late = asked(one_by_one, hold.wait), asked(one_by_one, threading.get_ident)
     one_by_one.let_pass(SECONDS)
-    late = asked(one_by_one, threading.get_ident)
     assert len(one_by_one.threads) == 1 and not late.done()
     hold.set()
     assert held.result(SECONDS) and late.result(SECONDS)
@@ -110,28 +133,33 @@ def test_work_is_done_one_by_one_where_that_is_asked(one_by_one: Threads) -> Non
 
 def test_others_pass_what_is_slow(one_by_one: Threads) -> None:
     """What waits behind slow work is begun beside it, and still one by one."""
-    hold = threading.Event()
+    hold, counted = threading.Event(), Counted()
     held = asked(one_by_one, hold.wait)
-    late = [asked(one_by_one, threading.get_ident) for _ in range(3)]
+    late = [asked(one_by_one, counted) for _ in range(5)]
     one_by_one.let_pass(0)
-    assert len({each.result(SECONDS) for each in late}) == 1
-    assert not held.done()
+    for each in late:
+        each.result(SECONDS)
+    assert counted.most == 1 and not held.done()
     hold.set()
     assert held.result(SECONDS)
 
 
 def test_slow_work_that_has_ended_counts_again(one_by_one: Threads) -> None:
     """A thread that others have passed does no work beside another one once it is through."""
-    hold, again = threading.Event(), threading.Event()
+    hold, again, counted = threading.Event(), threading.Event(), Counted()
     held = asked(one_by_one, hold.wait)
     one_by_one.let_pass(0)
     second = asked(one_by_one, again.wait)
+    late = [asked(one_by_one, counted) for _ in range(3)]
     hold.set()
     held.result(SECONDS)
-    third = asked(one_by_one, threading.get_ident)
-    assert not third.done()
+    while not one_by_one.idle:
+        time.sleep(0.001)
+    assert not counted.most
     again.set()
-    assert second.result(SECONDS) and third.result(SECONDS)
+    for each in (second, *late):
+        each.result(SECONDS)
+    assert counted.most == 1
 
 
 def test_a_failure_costs_no_thread(two: Threads) -> None:

@@ -185,7 +185,8 @@ def test_encodings_that_there_are_not_are_not_looked_for() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["ISO-8859-1", "windows-1252", "US-ASCII", "koi8-r", "Latin-1", "cp850", "UTF-8"]
+    "name",
+    ["ISO-8859-1", "windows-1252", "US-ASCII", "koi8-r", "koi8-u", "cp874", "Latin-1", "cp850", "UTF-8"],
 )
 def test_encodings_that_there_are_are_read(name: str) -> None:
     """A body may be in any encoding of one byte a character, by any of its names."""

@@ -43,8 +43,8 @@ class Loose(TypedDict, total=False):
     [
         (Text, "é".encode(), "é"),
         (Text, "plain", "plain"),
-        (Text, b"without \0 NUL", "without  NUL"),
-        (str, "the \0same", "the same"),
+        (Text, b"without \0 NUL", "without \ufffd NUL"),
+        (str, "the \0same", "the \ufffdsame"),
         (str, b"bytes", "bytes"),
         (int, "12", 12),
         (int, -3, -3),
