@@ -146,12 +146,7 @@ class Connection:
 
     def is_over(self) -> bool:
         """Whether the other side has closed it meanwhile, as it does with one that is not used for long."""
-        if self.http.sock is None:
-            return False
-        # Unlike select, it takes any number of open files.
-        look = select.poll()
-        look.register(self.http.sock, select.POLLIN)
-        return bool(look.poll(0))
+        return self.http.sock is not None and has_something(self.http.sock)
 
     def call(self, method: str, *values: Any, **headers: str) -> Any:
         """What an XML-RPC method answers."""
@@ -175,6 +170,13 @@ class Connection:
 
     def close(self) -> None:
         self.http.close()
+
+
+def has_something(connection: socket.socket) -> bool:
+    """Whether there is something to be read, if only the end; unlike select it takes any number of files."""
+    look = select.poll()
+    look.register(connection, select.POLLIN)
+    return bool(look.poll(0))
 
 
 class Room:

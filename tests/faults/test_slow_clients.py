@@ -5,7 +5,6 @@ SLOW_SECONDS=45 python -m pytest tests/faults/test_slow_clients.py -n 0 -s --tim
 """
 
 import os
-import select
 import socket
 import threading
 import time
@@ -16,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Live
-from fleet import Room, crowd, wait_for
+from fleet import Room, crowd, has_something, wait_for
 
 # Heads are given up after ten seconds, bodies after 38.
 SLOW_SECONDS = float(os.environ.get("SLOW_SECONDS", "12"))
@@ -42,7 +41,7 @@ class Slow:
     def go_on(self) -> None:
         if not self.ended:
             try:
-                if select.select([self.connection], [], [], 0)[0] and not self.connection.recv(65536):
+                if has_something(self.connection) and not self.connection.recv(65536):
                     raise ConnectionResetError
                 self.connection.sendall(b"x")
             except OSError:
