@@ -92,11 +92,17 @@ def test_imports_point_inward(path: Path) -> None:
             assert theirs in {mine} | MAY_IMPORT[mine], f"{path} imports {module}"
 
 
-def test_one_file_knows_the_engine() -> None:
-    """What only one engine understands stands in models/engines.py."""
-    words = ("PRAGMA", "sqlite_master", "VACUUM", "AUTOINCREMENT")
+@pytest.mark.parametrize(
+    ("engine", "words"),
+    [
+        ("sqlite", ["PRAGMA", "sqlite_master", "VACUUM", "AUTOINCREMENT"]),
+        ("postgresql", ["pg_current", "LOCK TABLE", "BIGSERIAL", "plpgsql"]),
+    ],
+)
+def test_one_file_knows_the_engine(engine: str, words: list[str]) -> None:
+    """What only one engine understands stands in its own file."""
     knowing = {str(path.relative_to(ROOT)) for path in SOURCES if any(w in path.read_text() for w in words)}
-    assert knowing == {"models/engines.py"}
+    assert knowing == {f"models/engines/{engine}.py"}
 
 
 def test_every_folder_of_code_is_a_package() -> None:

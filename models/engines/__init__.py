@@ -1,0 +1,76 @@
+"""Where a store may be: in a file of one's own (SQLite), or on a server (PostgreSQL).
+
+Nothing outside knows which; what only one of them understands stands in its file.
+"""
+
+import re
+import sqlite3
+from pathlib import Path
+
+from peewee import OperationalError
+
+from . import postgresql, sqlite
+from .postgresql import SERVING, Server, find_driver
+from .shared import Row, causes
+from .sqlite import Embedded, Replaced, end_log, options
+
+__all__ = [
+    "SERVING",
+    "TROUBLES",
+    "Engine",
+    "Row",
+    "address_shown",
+    "end_log",
+    "engine_at",
+    "store_path",
+    "trouble",
+]
+
+EMBEDDED = "sqlite:///"
+SERVERS = ("postgresql://", "postgres://")
+# A password where a store's address can have it: before the last @, which it may itself have, or as a term.
+PASSWORD = re.compile(r"(?<=//)([^:@/]*):.*(?=@)|(?<=[?&]password=)[^&]*")
+Engine = Embedded | Server
+
+
+def engine_at(url: str, durability: str) -> Engine:
+    """The engine behind *url*, not yet connected."""
+    if url.startswith(SERVERS):
+        if find_driver() is None:
+            raise RuntimeError("psycopg is missing, please install switchboard[postgresql]")
+        return Server(url, durability)
+    path = store_path(url)
+    if path is None:
+        raise RuntimeError("Only sqlite:///… and postgresql://… are stores")
+    return Embedded(str(path), **options(durability))
+
+
+def store_path(url: str) -> Path | None:
+    """The file of an embedded store, None for a database server."""
+    return Path(url.removeprefix(EMBEDDED)) if url.startswith(EMBEDDED) else None
+
+
+def address_shown(url: str) -> str:
+    """The address of a store as it may be shown: without a password."""
+    return PASSWORD.sub(lambda found: f"{found[1]}:***" if found[1] is not None else "***", url)
+
+
+def trouble(error: BaseException) -> str:
+    """What keeps the store from answering, in a few words."""
+    names = set(causes(error))
+    if names & {sqlite.FULL, postgresql.FULL}:
+        return "The storage is full."
+    if names & (sqlite.BUSY | postgresql.BUSY):
+        return "The store is busy."
+    if Replaced.sqlite_errorname in names:
+        return "The file of the store was removed or replaced."
+    return "The store does not answer."
+
+
+def driver_troubles() -> tuple[type[Exception], ...]:
+    driver = find_driver()
+    return (sqlite3.OperationalError, driver.OperationalError) if driver else (sqlite3.OperationalError,)
+
+
+# What an engine's driver raises where it cannot go on; peewee wraps only what comes before the first row.
+TROUBLES: tuple[type[Exception], ...] = (OperationalError, *driver_troubles())

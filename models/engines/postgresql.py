@@ -1,0 +1,261 @@
+"""What only PostgreSQL understands: a store on a database server."""
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from types import ModuleType
+from typing import Any, TypeVar
+
+from peewee import InternalError, OperationalError, PeeweeException, PostgresqlDatabase
+
+from .shared import BUSY_SECONDS, HASTE, Row, as_peewee_does, causes, listed, quoted
+
+T = TypeVar("T")
+# How often a call is tried on a server beside others, how often alone, and the longest pause at first,
+# in seconds.
+TRIES_BESIDE, TRIES_ALONE, PAUSE = 4, 3, 0.01
+# What all who write hold of a table that they do not use, and who has to be alone gets only after them all.
+BESIDE, ALONE = (f"LOCK TABLE migration IN {mode} MODE" for mode in ("ROW EXCLUSIVE", "EXCLUSIVE"))
+# Of two that write at one moment one has to begin anew: it saw what the other changed, or both wait.
+COLLISIONS = {"40001", "40P01"}
+# What PostgreSQL calls other failures.
+FULL = "53100"
+BUSY = {"55P03", *COLLISIONS}
+# What PostgreSQL calls the kind of a column that says yes or no.
+BOOL = 16
+# By what a process that serves is known on a database server: the driver reads this of its environment.
+SERVING = {"PGAPPNAME": "switchboard serve"}
+
+
+class Unsure(OperationalError):
+    """The connection was lost while a transaction was committed: nobody can tell whether it was."""
+
+
+class Manners(threading.local):
+    """How a thread goes about the store: how long it waits, and what it locks first."""
+
+    patience: float = BUSY_SECONDS
+    lock = ""
+
+
+class Server(PostgresqlDatabase):
+    """PostgreSQL: several transactions write at a time; one that got between others is done over.
+
+    Nothing is kept in a session between transactions, so that a pooler may stand between.
+    """
+
+    is_embedded = False
+    id_ending = ""
+    has_turns = True
+    turn = "(pg_current_xact_id()::text::bigint)"
+    open_turns = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+    # As SQLite has it: text of any length, in the order of its code points, and numbers of 64 bits.
+    text = 'TEXT COLLATE "C"'
+    field_types = {
+        **PostgresqlDatabase.field_types,
+        "AUTO": "BIGSERIAL",
+        "INT": "BIGINT",
+        "TEXT": text,
+    }
+
+    def __init__(self, url: str, durability: str) -> None:
+        self.manners = Manners()
+        self.commits = "" if durability == "full" else "; SET LOCAL synchronous_commit = off"
+        super().__init__(
+            url.replace("postgres://", "postgresql://", 1),
+            prefer_psycopg3=True,
+            prepare_threshold=None,
+            connect_timeout=BUSY_SECONDS,
+            client_encoding="utf8",
+        )
+
+    def _initialize_connection(self, conn: Any) -> None:
+        encoding = conn.info.parameter_status("server_encoding")
+        if encoding != "UTF8":
+            conn.close()
+            raise InternalError(f"its encoding is {encoding} and has to be UTF8")
+
+    def run(self, work: Callable[[], T], *, writes: bool) -> T:
+        """Do *work* in one transaction, and all of it anew where it got between others.
+
+        One that only reads sees one state of the store. Of those that write each sees the store as if no
+        other did: one that cannot is undone and tried again; in the end alone, or on a row that many want
+        some would never be done. So is, once, what was lost with its connection before it was committed.
+        """
+        losses = 1
+        last = TRIES_BESIDE + TRIES_ALONE
+        for number in range(1, last + 1):
+            if writes:
+                self.manners.lock = BESIDE if number <= TRIES_BESIDE else ALONE
+            try:
+                with self.atomic("SERIALIZABLE" if writes else "REPEATABLE READ READ ONLY"):
+                    return work()
+            except OperationalError as error:
+                if is_collision(error) and number < last:
+                    # No secret, but not the same for all, or they would meet again.
+                    time.sleep(random.uniform(0, PAUSE * number))  # noqa: S311
+                elif self.is_closed() and losses and not (writes and isinstance(error, Unsure)):
+                    losses -= 1
+                else:
+                    raise
+        raise OperationalError("too many collisions")
+
+    def begin(self, isolation_level: str | None = None) -> None:
+        """Begin a transaction, on a new connection where the old one is lost."""
+        level, wait = isolation_level or "SERIALIZABLE", round(self.manners.patience * 1000)
+        statement = f"BEGIN ISOLATION LEVEL {level}; SET LOCAL lock_timeout = {wait}{self.commits}"
+        if self.manners.lock:
+            # To lock a table is the one thing that can be waited for before what is seen is settled.
+            statement, self.manners.lock = f"{statement}; {self.manners.lock}", ""
+        try:
+            super().execute_sql(statement)
+        except OperationalError:
+            if not self.is_lost():
+                self.rollback()
+                raise
+            self.drop()
+            super().execute_sql(statement)
+
+    def commit(self) -> None:
+        try:
+            cursor = super().execute_sql("COMMIT")
+        except OperationalError as error:
+            if self.is_lost():
+                raise Unsure(*error.args) from error
+            raise
+        # To commit what has failed is no error to PostgreSQL.
+        if cursor.statusmessage != "COMMIT":
+            raise InternalError("the transaction had failed before")
+
+    def rollback(self) -> None:
+        """Undo the transaction, which a lost connection has done already."""
+        try:
+            super().rollback()
+        except PeeweeException:
+            self.drop()
+
+    def execute_sql(self, sql: str, params: Any = None) -> Any:
+        try:
+            return super().execute_sql(sql, params)
+        except OperationalError:
+            if self.in_transaction() or not self.is_lost():
+                raise
+            self.drop()
+            if not sql.startswith("SELECT"):
+                raise
+            return super().execute_sql(sql, params)
+
+    def probe(self) -> None:
+        """Fail where the store cannot be used."""
+        self.execute_sql("SELECT 1").fetchone()
+
+    def damage(self) -> str:
+        """Nothing: PostgreSQL looks after its pages itself."""
+        return ""
+
+    def is_lost(self) -> bool:
+        """Whether the connection of this thread has broken."""
+        return not self.is_closed() and bool(self.connection().closed)
+
+    def drop(self) -> None:
+        """Forget the connection of this thread; the next statement opens another."""
+        if not self.is_closed():
+            with suppress(Exception):
+                self.connection().close()
+        self.dispose()
+
+    @contextmanager
+    def impatient(self) -> Iterator[None]:
+        """Do not wait for another writer, for a write on which nothing depends."""
+        self.manners.patience = HASTE
+        try:
+            yield
+        finally:
+            self.manners.patience = BUSY_SECONDS
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """All steps of a migration are one transaction, and whoever else wants to take them waits for it."""
+        with self.atomic("READ COMMITTED"):
+            self.execute_sql("SELECT pg_advisory_xact_lock(hashtext('switchboard migration'))")
+            yield
+
+    def faults(self) -> Iterator[str]:
+        """Nothing: PostgreSQL looks after its pages and references itself."""
+        return iter(())
+
+    def newest_given(self, table: str) -> int:
+        """The newest id that a table has ever given out, or 0."""
+        query = "SELECT pg_sequence_last_value(pg_get_serial_sequence(%s, 'id')::regclass)"
+        [(newest,)] = self.execute_sql(query, (table,)).fetchall()
+        return newest or 0
+
+    def go_on_from(self, table: str, newest: int) -> None:
+        """Let the next id of a table be newer than *newest*."""
+        self.execute_sql("SELECT setval(pg_get_serial_sequence(%s, 'id'), %s)", (table, newest))
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """A transaction that reads, and sees one state of the store for as long as it lasts.
+
+        Where its connection is lost after the last of it was read, nothing is.
+        """
+        is_read = False
+        try:
+            with self.atomic("REPEATABLE READ READ ONLY"):
+                yield
+                is_read = True
+        except Unsure:
+            if not is_read:
+                raise
+
+    def stored(self, sql: str, params: Any) -> list[Row]:
+        """What a query finds, in the form that all engines share: a yes or no is 1 or 0."""
+        cursor = self.execute_sql(sql, params)
+        rows: list[Row] = cursor.fetchall()
+        if any(column.type_code == BOOL for column in cursor.description):
+            return [tuple(int(value) if type(value) is bool else value for value in row) for row in rows]
+        return rows
+
+    def put(self, table: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
+        """Store any number of rows, given in the form that all engines share, as they come."""
+        statement = f"COPY {quoted(table)} ({listed(columns)}) FROM STDIN"
+        with as_peewee_does, self.cursor() as cursor, cursor.copy(statement) as copy:
+            for row in rows:
+                copy.write_row(row)
+
+    def do_after(self, event: str, table: str, condition: str, work: str) -> None:
+        """Let statements be carried out with each row of a table that comes, changes or goes."""
+        name = f"{table}_after_{event.lower()}"
+        self.execute_sql(
+            f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS "
+            f"$$ BEGIN {work} RETURN NULL; END $$"
+        )
+        self.execute_sql(
+            f"CREATE TRIGGER {name} AFTER {event} ON {table} FOR EACH ROW WHEN ({condition}) "
+            f"EXECUTE FUNCTION {name}()"
+        )
+
+    def learn(self) -> None:
+        """Get to know rows of which there are suddenly many; without, queries over all of them take hours."""
+        self.execute_sql("ANALYZE")
+
+    def is_served(self) -> bool:
+        """Whether a server is connected, wherever it runs; its connections have a name of their own."""
+        query = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name = %s"
+        return self.execute_sql(query, (SERVING["PGAPPNAME"],)).fetchone() is not None
+
+
+def is_collision(error: BaseException) -> bool:
+    return not COLLISIONS.isdisjoint(causes(error))
+
+
+def find_driver() -> ModuleType | None:
+    """What talks to PostgreSQL, which is installed only where it is wanted."""
+    with suppress(ImportError):
+        import psycopg
+
+        return psycopg
+    return None

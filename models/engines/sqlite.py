@@ -1,0 +1,233 @@
+"""What only SQLite understands: a store in a file of one's own."""
+
+import logging
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any, TypeVar
+
+from peewee import DataError, OperationalError, SqliteDatabase
+
+from .shared import BUSY_SECONDS, HASTE, Row, as_peewee_does, listed, quoted
+
+T = TypeVar("T")
+STATEMENTS = logging.getLogger("peewee")
+
+# For how long a store is looked at before it is used; larger ones are not seen to their end.
+GLANCE_SECONDS = 0.5
+SYNCHRONOUS = {"full": 2, "relaxed": 1}
+# What SQLite calls its failures.
+FULL = "SQLITE_FULL"
+BUSY = {"SQLITE_BUSY", "SQLITE_BUSY_RECOVERY", "SQLITE_LOCKED"}
+RUINED = ("SQLITE_NOTADB", "SQLITE_CORRUPT")
+
+
+class Replaced(OperationalError):
+    """The file that was opened is not where it was: what is written now would be in no store."""
+
+    sqlite_errorname = "REPLACED"
+
+
+class Embedded(SqliteDatabase):
+    """SQLite: one transaction writes at a time while the others wait, so that ids are in commit order."""
+
+    # Which file was opened, whatever is at its path by now.
+    opened: tuple[int, int] | None = None
+
+    is_embedded = True
+    id_ending = "AUTOINCREMENT"
+    # What an event's turn is, and below which turns all transactions have ended.
+    has_turns, turn, open_turns = False, "0", "1"
+    text = ""
+
+    def run(self, work: Callable[[], T], *, writes: bool) -> T:
+        """Do *work* in one transaction; one that only reads sees one state of the store and blocks nobody.
+
+        One that writes takes the write lock at once (see ``options``): it would fail if it read first and
+        another writer came between.
+        """
+        if writes:
+            self.refuse_replaced()
+        with self.transaction(None if writes else "DEFERRED"):
+            return work()
+
+    def _connect(self) -> Any:
+        if self.opened is not None:
+            self.refuse_replaced()
+        made = super()._connect()  # type: ignore[misc]  # what has no types is unknown there
+        self.opened = self.opened or self.in_place()
+        return made
+
+    def in_place(self) -> tuple[int, int] | None:
+        """Which file is where the store should be."""
+        try:
+            found = os.stat(self.database)
+        except FileNotFoundError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def refuse_replaced(self) -> None:
+        if self.in_place() != self.opened:
+            raise Replaced("the file of the store was removed or replaced")
+
+    def probe(self) -> None:
+        """Fail where the store cannot be used."""
+        self.refuse_replaced()
+        self.execute_sql("SELECT 1 FROM sqlite_master").fetchone()
+
+    def damage(self) -> str:
+        """What is wrong with its pages, as far as that can be seen in a moment; check sees all."""
+        connection = self.connection()
+        if self.is_cut():
+            return "its file ends within a page"
+        watch = threading.Timer(GLANCE_SECONDS, connection.interrupt)
+        watch.start()
+        try:
+            [(found,)] = connection.execute("PRAGMA quick_check(1)").fetchall()
+        except sqlite3.DatabaseError as error:
+            found = "ok" if error.sqlite_errorname == "SQLITE_INTERRUPT" else str(error)
+        finally:
+            watch.cancel()
+            watch.join()
+        return "" if found == "ok" else " ".join(found.replace("*** in database main ***", "").split())
+
+    def is_cut(self) -> bool:
+        """Whether the file ends within a page, and there is no log that might have the rest of it.
+
+        The engine takes what is missing for zeros, in which there may be nothing wrong to see.
+        """
+        [(size,)] = self.connection().execute("PRAGMA page_size").fetchall()
+        path = Path(self.database)
+        log = path.with_name(f"{path.name}-wal")
+        return path.stat().st_size % size > 0 and not (log.exists() and log.stat().st_size)
+
+    def execute_sql(self, sql: str, params: Any = None) -> Any:
+        """Send a statement; in the library's longer way where somebody wants to hear of every one."""
+        if self.query_hooks or STATEMENTS.isEnabledFor(logging.DEBUG):
+            return super().execute_sql(sql, params)
+        try:
+            return self.connection().execute(sql, params or ())
+        except sqlite3.Error:
+            with as_peewee_does:
+                raise
+
+    @contextmanager
+    def impatient(self) -> Iterator[None]:
+        """Do not wait for another writer, for a write on which nothing depends."""
+        self.execute_sql(f"PRAGMA busy_timeout = {round(HASTE * 1000)}")
+        try:
+            yield
+        finally:
+            self.execute_sql(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Each step of a migration takes the write lock by itself."""
+        return nullcontext()
+
+    def copy_to(self, target: Path) -> None:
+        """Write a copy of the store, as it is at one moment, to *target*, for its owner alone.
+
+        In one statement: a copy in steps begins anew with every write, and a copy of the file misses the log.
+        """
+        unfinished = target.with_name(f"{target.name}.{os.getpid()}")
+        unfinished.unlink(missing_ok=True)
+        unfinished.touch(mode=0o600)
+        try:
+            self.execute_sql("VACUUM INTO ?", (str(unfinished),))
+            with unfinished.open("rb") as copy:
+                os.fsync(copy.fileno())
+            os.replace(unfinished, target)
+        finally:
+            unfinished.unlink(missing_ok=True)
+
+    def faults(self) -> Iterator[str]:
+        """What SQLite itself finds: damaged pages, rows that refer to nothing."""
+        try:
+            texts = [text for (text,) in self.execute_sql("PRAGMA integrity_check").fetchall()]
+        except sqlite3.DatabaseError as error:
+            texts = [str(error)]
+        if texts != ["ok"]:
+            yield from (f"store: {text}" for text in texts)
+            return
+        for table, row, parent, _ in self.execute_sql("PRAGMA foreign_key_check").fetchall():
+            yield f"{table} {row}: what it refers to in {parent} is not there"
+
+    def newest_given(self, table: str) -> int:
+        """The newest id that a table has ever given out, or 0."""
+        row = self.execute_sql("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
+        return (row and row[0]) or 0
+
+    def go_on_from(self, table: str, newest: int) -> None:
+        """Let the next id of a table be newer than *newest*."""
+        self.execute_sql("DELETE FROM sqlite_sequence WHERE name = ?", (table,))
+        self.execute_sql("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, newest))
+
+    def snapshot(self) -> AbstractContextManager[Any]:
+        """A transaction that reads, and sees one state of the store for as long as it lasts.
+
+        Who reads all of the store would have all of its file in memory where the file is mapped.
+        """
+        self.execute_sql("PRAGMA mmap_size = 0")
+        return self.atomic("DEFERRED")
+
+    def stored(self, sql: str, params: Any) -> list[Row]:
+        """What a query finds, in the form that all engines share."""
+        rows: list[Row] = self.execute_sql(sql, params).fetchall()
+        return rows
+
+    def put(self, table: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
+        """Store any number of rows, given in the form that all engines share, as they come."""
+        names, places = listed(columns), ", ".join("?" for _ in columns)
+        # The names are those of our own tables, and quoted; values have their places.
+        statement = f"INSERT INTO {quoted(table)} ({names}) VALUES ({places})"  # noqa: S608
+        try:
+            with as_peewee_does:
+                self.connection().executemany(statement, rows)
+        except OverflowError as error:
+            raise DataError("a number is too large") from error
+
+    def do_after(self, event: str, table: str, condition: str, work: str) -> None:
+        """Let statements be carried out with each row of a table that comes, changes or goes."""
+        name = f"{table}_after_{event.lower()}"
+        self.execute_sql(f"CREATE TRIGGER {name} AFTER {event} ON {table} WHEN {condition} BEGIN {work} END")
+
+    def learn(self) -> None:
+        """Get to know rows of which there are suddenly many; SQLite plans well enough without."""
+
+    def is_served(self) -> bool:
+        """A lock beside its file tells whether a store is served (see where backups are restored)."""
+        return False
+
+
+def options(durability: str) -> dict[str, Any]:
+    """How SQLite is opened."""
+    return {
+        "timeout": BUSY_SECONDS,
+        "lock_type": "IMMEDIATE",
+        "pragmas": {
+            "journal_mode": "wal",
+            "synchronous": SYNCHRONOUS[durability],
+            "foreign_keys": 1,
+            "wal_autocheckpoint": 4000,
+            "mmap_size": 2**30,
+            "temp_store": "memory",
+        },
+    }
+
+
+def end_log(path: Path) -> bool:
+    """Let the log of an embedded store, if it still is one, end in its file; False where others use it."""
+    try:
+        with closing(sqlite3.connect(path)) as engine:
+            [(is_busy, _, _)] = engine.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorname in BUSY:
+            return False
+        if error.sqlite_errorname.startswith(RUINED):
+            return True
+        with as_peewee_does:
+            raise
+    return not is_busy
