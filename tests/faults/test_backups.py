@@ -20,6 +20,7 @@ from conftest import Live
 from fleet import Fleet, Room, acknowledged, assert_kept, crowd, serving, speaking, wait_for
 
 from models import Message, check, close_store, open_store
+from server import backups
 from server.backups import missing_files
 from server.files import Files
 
@@ -163,3 +164,25 @@ def test_a_killed_restore_leaves_a_whole_store(used: Any) -> None:
     store.done("restore", str(latest), "--force")
     assert store.texts() == now
     print(f"{KILLED} restores killed, the store was whole each time")
+
+
+def test_a_restore_cut_short_after_the_swap_keeps_its_files(
+    used: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A restore that ends right after the new store took its place leaves it all of its files."""
+    store, first, then, now = used
+    latest = first.with_name("latest.tar")
+    store.done("backup", str(latest))
+    other = Store(f"sqlite:///{tmp_path}/again.db", tmp_path / "again.files")
+    other.done("restore", str(first))
+    replace = os.replace
+
+    def replace_and_end(source: Path, target: Path) -> None:
+        replace(source, target)
+        if target == tmp_path / "again.db":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", replace_and_end)
+    with pytest.raises(KeyboardInterrupt):
+        backups.restore(latest, other.database, other.files, force=True)
+    assert other.texts() == now != then

@@ -1,151 +1,33 @@
-"""Listening to what happens: a long answer of server-sent events, through a client of these tests' own."""
+"""What listeners are told, and what those who come back are told of what they missed."""
 
-import http.client
-import json
 import os
 import re
-import signal
-import socket
-import struct
 import time
-from base64 import b64encode
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from conftest import Live, Member
+from event_stream import ZEROS, Stream, Told, conversation, listening, say, texts
 from rest_client import Chatter
 
-from models import AccessToken, User
-from server.actions import accounts
-
-SECONDS = 10
-ZEROS = {
-    "totalPendingRequest": 0,
-    "totalPendingRequests": 0,
-    "totalUnreadMessages": 0,
-    "totalUnreadChats": 0,
-}
-
-
-@dataclass
-class Told:
-    """One event as a listener gets it."""
-
-    id: str
-    kind: str
-    data: Any
-
-    @property
-    def place(self) -> list[int]:
-        """Its id in the order in which ids grow."""
-        return [int(number) for number in self.id.split("-")]
-
-
-class Stream:
-    """A listener. *comments* and *retry* are what came beside the events."""
-
-    def __init__(self, live: Live, query: str = "", buffer: int = 0, **headers: str) -> None:
-        host, _, port = live.address.removeprefix("http://").rpartition(":")
-        self.connection = http.client.HTTPConnection(host, int(port), timeout=SECONDS)
-        if buffer:
-            self.connection.sock = socket.socket()
-            self.connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
-            self.connection.sock.settimeout(SECONDS)
-            self.connection.sock.connect((host, int(port)))
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        self.connection.request("GET", f"/chat/events{query}", headers=named)
-        self.response = self.connection.getresponse()
-        self.comments, self.retry = 0, 0
-
-    def __iter__(self) -> Iterator[Told]:
-        """What is told, until the server ends it."""
-        fields: dict[str, str] = {}
-        while line := self.response.readline().decode():
-            name, _, value = line.rstrip("\n").partition(":")
-            if name:
-                fields[name] = value.strip()
-            elif line != "\n":
-                self.comments += 1
-            elif "data" in fields:
-                yield Told(fields["id"], fields["event"], json.loads(fields["data"]))
-            self.retry = int(fields.pop("retry", self.retry))
-            fields = fields if name else {}
-
-    def until(self, kind: str) -> list[Told]:
-        """Everything up to the first event of that kind."""
-        told = []
-        for each in self:
-            told.append(each)
-            if each.kind == kind:
-                return told
-        raise AssertionError(f"the answer ended after {told}")
-
-    def next(self, kind: str) -> Told:
-        return self.until(kind)[-1]
-
-    def cut(self) -> None:
-        """Break the line without a word, as a network does: what is in flight gets an RST for an answer."""
-        assert self.connection.sock is not None
-        self.connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.close()
-
-    def close(self) -> None:
-        self.response.close()
-        self.connection.close()
-
-
 Listen = Callable[..., Stream]
+ToChatter = Callable[[Member], Chatter]
 
 
 @pytest.fixture
 def listen(live: Live) -> Iterator[Listen]:
     """Begin to listen as a member, and wait until that is so."""
     with ExitStack() as stack:
-        yield lambda member, where=live, **more: stack.enter_context(
-            closing(listening(where, member, **more))
-        )
-
-
-def listening(live: Live, member: Member, **more: Any) -> Stream:
-    stream = Stream(live, Authorization=f"Bearer {member.token}", **more)
-    assert stream.response.status == 200
-    if "Last_Event_ID" not in more:
-        stream.next("totals")
-    return stream
-
-
-def chatter_of(live: Live, member: Member) -> Chatter:
-    return Chatter(live.address, member.token, member.id, member.name)
-
-
-def status_of_listening(live: Live, member: Member) -> int:
-    with closing(Stream(live, Authorization=f"Bearer {member.token}")) as stream:
-        return stream.response.status
-
-
-def conversation(starter: Member, *others: Member) -> str:
-    names = [other.name.encode() for other in others]
-    return str(starter.rpc.new_conversation(names, b"Subject", b"first")["conv_id"])
-
-
-def say(author: Member, conversation_id: str, text: str) -> str:
-    return str(author.rpc.reply_conversation(conversation_id, text.encode())["msg_id"])
-
-
-def texts(told: list[Told]) -> list[str]:
-    return [each.data["message"]["text"] for each in told if each.kind == "message"]
+        yield lambda member, **more: stack.enter_context(closing(listening(live, member, **more)))
 
 
 @pytest.fixture
 def quick(tmp_path: Path) -> Iterator[Live]:
-    """A server of the test's own, which often looks who may still listen."""
-    server = Live(tmp_path, "--limits", "off", "--heartbeat", "0.2", "--ring-seconds", "1")
+    """A server of the test's own, whose phones ring for a moment."""
+    server = Live(tmp_path, "--limits", "off", "--ring-seconds", "1")
     yield server
     server.stop()
 
@@ -202,17 +84,19 @@ def test_totals_follow_a_message(listen: Listen, ann: Member, bob: Member) -> No
     assert totals.data == ZEROS | {"totalUnreadMessages": 2, "totalUnreadChats": 1}
 
 
-def test_totals_follow_a_request_that_is_left(live: Live, listen: Listen, ann: Member, bob: Member) -> None:
+def test_totals_follow_a_request_that_is_left(
+    listen: Listen, ann: Member, bob: Member, chatter: ToChatter
+) -> None:
     """Who was asked hears that nothing waits any more when whoever asked leaves the chat on the forum."""
-    chat = chatter_of(live, ann).asks(chatter_of(live, bob))
+    chat = chatter(ann).asks(chatter(bob))
     stream = listen(bob)
     assert ann.rpc.delete_conversation(chat, 2)["result"]
     assert stream.next("totals").data == ZEROS
 
 
-def test_totals_follow_what_comes_back(live: Live, listen: Listen, ann: Member, bob: Member) -> None:
+def test_totals_follow_what_comes_back(listen: Listen, ann: Member, bob: Member, chatter: ToChatter) -> None:
     """Who asks again for a chat that he had hidden hears what he has not read there."""
-    first, second = chatter_of(live, ann), chatter_of(live, bob)
+    first, second = chatter(ann), chatter(bob)
     chat = first.talks_with(second)
     second.says(chat, "unread")
     assert ann.rpc.delete_conversation(chat, 1)["result"]
@@ -242,7 +126,7 @@ def test_totals_follow_an_invitation(listen: Listen, ann: Member, bob: Member, c
 
 
 def test_a_request_is_told_until_it_is_withdrawn(
-    listen: Listen, ann: Member, bob: Member, chatter: Callable[[Member], Chatter]
+    listen: Listen, ann: Member, bob: Member, chatter: ToChatter
 ) -> None:
     """A request, its message and its withdrawal reach the one who is asked, by his totals at least."""
     asking, stream = chatter(ann), listen(bob)
@@ -439,196 +323,3 @@ def test_nothing_is_lost_while_others_speak(listen: Listen, ann: Member, bob: Me
             stream = listen(bob, Last_Event_ID=str(heard[-1].id))
     while len(texts(heard)) < 60:
         heard += stream.until("message")
-    assert texts(heard) == [f"{number}" for number in range(60)]
-
-
-# Who listens
-
-
-def test_the_token_may_stand_in_the_address(live: Live, ann: Member) -> None:
-    """A browser's EventSource, which sets no headers, has its access token in the address."""
-    with closing(Stream(live, f"?access_token={ann.token}")) as stream:
-        assert stream.response.status == 200
-
-
-def test_name_and_password_will_do(live: Live) -> None:
-    """A user may listen by name and password."""
-    member = live.member(password="right and long")
-    basic = b64encode(f"{member.name}:right and long".encode()).decode()
-    with closing(Stream(live, Authorization=f"Basic {basic}")) as stream:
-        assert stream.until("totals")[0].data == ZEROS
-
-
-@pytest.mark.parametrize("kind", ["nothing", "wrong token", "wrong in address", "cookie", "server key"])
-def test_without_a_credential_there_is_nothing(live: Live, kind: str) -> None:
-    """Who is nobody, or comes with the cookie or a server key, is refused in JSON."""
-    member = live.member(password="right and long")
-    headers = {
-        "wrong token": {"Authorization": "Bearer wrong"},
-        "cookie": {"Cookie": f"xf_session={session_of(live, member)}"},
-        "server key": {"X_API_Key": live.key()},
-    }.get(kind, {})
-    query = "?access_token=wrong" if kind == "wrong in address" else ""
-    with closing(Stream(live, query, **headers)) as stream:
-        assert stream.response.status == 401
-        assert stream.response.headers.get_content_type() == "application/problem+json"
-        problem = json.loads(stream.response.read())
-    assert problem["error"] == problem["detail"]
-    assert {name: problem[name] for name in ("type", "title", "status", "code")} == {
-        "type": "about:blank",
-        "title": "Unauthorized",
-        "status": 401,
-        "code": "UNAUTHORIZED",
-    }
-
-
-def session_of(live: Live, member: Member) -> str:
-    with live.store():
-        return accounts.begin_session(User.get_by_id(member.id), "127.0.0.1", False)
-
-
-def revoke(member: Member) -> None:
-    AccessToken.delete().where(AccessToken.user == member.id).execute()
-
-
-def disable(member: Member) -> None:
-    accounts.disable(User.get_by_id(member.id))
-
-
-@pytest.mark.parametrize("take_away", [revoke, disable])
-def test_who_may_not_listen_any_more_is_cut_off(quick: Live, take_away: Callable[[Member], None]) -> None:
-    """When a token is revoked or its user disabled, the answer ends; others go on."""
-    member, other = quick.member(), quick.member()
-    with closing(listening(quick, member)) as cut, closing(listening(quick, other)) as kept:
-        with quick.store():
-            take_away(member)
-        assert list(cut) == []
-        conversation(other, quick.member())
-        assert kept.next("message")
-
-
-def test_a_new_password_ends_what_the_old_one_began(quick: Live) -> None:
-    """Who listens by name and password is cut off when the password is another one."""
-    member = quick.member(password="right and long")
-    basic = b64encode(f"{member.name}:right and long".encode()).decode()
-    with closing(Stream(quick, Authorization=f"Basic {basic}")) as stream:
-        stream.next("totals")
-        with quick.store():
-            User.update(password="another").where(User.id == member.id).execute()
-        assert list(stream) == []
-
-
-# Many listeners, slow ones, several processes
-
-
-def test_there_are_signs_of_life(quick: Live) -> None:
-    """While nothing happens comments come, so that both sides see that the connection lives."""
-    with closing(listening(quick, quick.member())) as stream:
-        lines = [stream.response.readline() for _ in range(4)]
-        assert lines == [b":\n", b"\n", b":\n", b"\n"]
-
-
-def workers_of(live: Live) -> list[int]:
-    tasks = Path(f"/proc/{live.process.pid}/task").glob("*/children")
-    return [int(word) for task in tasks for word in task.read_text().split()]
-
-
-def open_files(live: Live) -> int:
-    return sum(len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in workers_of(live))
-
-
-def threads(live: Live) -> int:
-    statuses = [Path(f"/proc/{pid}/status").read_text() for pid in workers_of(live)]
-    return sum(int(found[1]) for text in statuses if (found := re.search(r"Threads:\s+(\d+)", text)))
-
-
-def test_idle_listeners_take_nothing_from_others(quick: Live) -> None:
-    """While three hundred listen, calls are answered at once, by few threads; gone, they leave nothing."""
-    member = quick.member()
-    before = open_files(quick)
-    with ExitStack() as stack:
-        bearer = f"Bearer {member.token}"
-        streams = [stack.enter_context(closing(Stream(quick, Authorization=bearer))) for _ in range(300)]
-        for stream in streams:
-            stream.next("totals")
-        assert threads(quick) < 40
-        began = time.monotonic()
-        for _ in range(50):
-            assert member.rpc.get_inbox_stat()["inbox_unread_count"] == 0
-        assert time.monotonic() - began < 5
-    deadline = time.monotonic() + SECONDS
-    while open_files(quick) > before + 20 and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert open_files(quick) <= before + 20
-
-
-def test_two_workers_tell_the_same(tmp_path: Path) -> None:
-    """Whichever process a listener is at, he hears what happened at any."""
-    server = Live(tmp_path, "--limits", "off", "--workers", "2")
-    ann, bob = server.member(), server.member()
-    place = conversation(ann, bob)
-    with ExitStack() as stack:
-        streams = [stack.enter_context(closing(listening(server, bob))) for _ in range(12)]
-        for number in range(20):
-            say(ann, place, f"{number}")
-        for stream in streams:
-            told = [stream.next("message") for _ in range(20)]
-            assert texts(told) == [f"{number}" for number in range(20)]
-    assert server.stop() == 0
-
-
-def test_the_server_ends_among_listeners(tmp_path: Path) -> None:
-    """SIGTERM ends the answers as answers end, and the server in time and with 0."""
-    server = Live(tmp_path, "--limits", "off")
-    member = server.member()
-    with ExitStack() as stack:
-        streams = [stack.enter_context(closing(listening(server, member))) for _ in range(20)]
-        began = time.monotonic()
-        assert server.stop(signal.SIGTERM) == 0
-        assert time.monotonic() - began < 5
-        assert [list(stream) for stream in streams] == [[]] * 20
-
-
-def test_who_reads_slowly_but_steadily_is_kept(tmp_path: Path) -> None:
-    """A listener who is always a little behind, and goes on reading, hears far more than may wait for him."""
-    server = Live(tmp_path, "--limits", "off")
-    ann, bob = server.member(), server.member()
-    place = conversation(ann, bob)
-    with closing(listening(server, bob, buffer=4096)) as stream, ThreadPoolExecutor(1) as pool:
-        heard = pool.submit(lambda: [stream.next("message") for _ in range(60)])
-        for number in range(60):
-            say(ann, place, f"{number} " + "\U0001f600" * 9000)
-        numbers = [int(text.split()[0]) for text in texts(heard.result(SECONDS))]
-        assert numbers == [*range(60)]
-    assert server.stop() == 0
-
-
-def test_a_user_has_only_so_many_listeners(tmp_path: Path) -> None:
-    """One listener too many for his user is refused until another one goes; others are not concerned."""
-    server = Live(tmp_path, "--most-listeners", "2")
-    ann, bob = server.member(), server.member()
-    with closing(listening(server, ann)), closing(listening(server, bob)):
-        with closing(listening(server, ann)):
-            answer = Chatter(server.address, ann.token, ann.id).get("/chat/events")
-            assert answer.refusal == (429, "TOO_MANY_REQUESTS")
-            assert answer.has("Retry-After")
-        deadline = time.monotonic() + SECONDS
-        while status_of_listening(server, ann) == 429:
-            assert time.monotonic() < deadline
-    assert server.stop() == 0
-
-
-def test_who_does_not_read_is_cut_off(tmp_path: Path) -> None:
-    """A listener who takes nothing is cut off when much waits for him, and the others hear everything."""
-    server = Live(tmp_path, "--limits", "off")
-    ann, bob = server.member(), server.member()
-    place = conversation(ann, bob)
-    with closing(listening(server, bob, buffer=4096)), closing(listening(server, bob)) as reader:
-        count = 0
-        while "was cut off" not in (tmp_path / "live.log").read_text():
-            say(ann, place, f"{count} " + "\U0001f600" * 9000)
-            told = reader.next("message").data["message"]["text"]
-            assert told.startswith(f"{count} ")
-            count += 1
-            assert count < 300
-    assert server.stop() == 0
