@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 READY = re.compile(r"ready at http://([^:/]+):(\d+)/")
 CHECKOUT = Path(__file__).parents[2]
+# Whose packages the servers get: those of a store in a file do without the driver of PostgreSQL.
+PYTHON = os.environ.get("SERVER_PYTHON", sys.executable)
 # A mapping, by the path at the end of its first line, and its share of what is in memory.
 MAPPING = re.compile(r"^[0-9a-f]+-[0-9a-f]+ \S+ \S+ \S+ \d+ *(.*)\n(?:[A-Z].*\n)*?Pss: +(\d+)", re.MULTILINE)
 STORE = re.compile(r"\.db(-wal|-shm)?$")
@@ -149,7 +151,7 @@ def files_of(pid: int) -> set[str]:
 def serving(database: str, *options: str, checkout: Path = CHECKOUT) -> Iterator[Served]:
     """The real server of a checkout, without limits on how often something may be done."""
     fixed = ["--port", "0", "--database", database, "--limits", "off", "--log-level", "warning"]
-    served = Served([sys.executable, "-m", "server", "serve", *fixed, *options], checkout)
+    served = Served([PYTHON, "-m", "server", "serve", *fixed, *options], checkout)
     try:
         served.settle()
         yield served
@@ -162,7 +164,7 @@ def lean(database: str) -> Iterator[Served]:
     """The leanest program that answers some of the calls from the same store."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    served = Served([sys.executable, "lean.py", database, str(port)], Path(__file__).parent)
+    served = Served([PYTHON, "lean.py", database, str(port)], Path(__file__).parent)
     try:
         yield served
     finally:
