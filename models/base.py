@@ -43,7 +43,7 @@ def now() -> datetime.datetime:
 
 
 # The newest messages are read again and again; a moment that is the same object is also written faster.
-@functools.lru_cache(10_000)
+@functools.lru_cache(1000)
 def moment(number: int) -> datetime.datetime:
     """The moment that is stored as this number."""
     return from_seconds(number / 1000, UTC)
