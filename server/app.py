@@ -21,13 +21,14 @@ from . import __version__, pictures
 from .actions import access
 from .config import Settings
 from .errors import NotFound, Refusal, Unavailable, WrongVerb
-from .faces import chat, phone, tapatalk
+from .faces import chat, pages, phone, tapatalk
 from .files import Files
 from .http import Request, Response
+from .pages import PageDoor
 from .passwords import Passwords, slots_for
 from .proxies import Proxies
 from .rest import NO_GUESSING, RestDoor, plain_path
-from .visits import COOKIE, House, Listening, Visit, storage
+from .visits import House, Listening, Visit, storage
 from .wire import openapi
 from .wire.coding import deflated, inflated
 from .wire.rest import head_of, problem
@@ -77,6 +78,7 @@ class App:
         self.proxies = Proxies(settings.proxies)
         self.house = House(settings, self.files, Passwords(slots_for(settings.workers)))
         self.chat = RestDoor(chat.face.routes.values(), settings)
+        self.pages = PageDoor(pages.face.routes.values())
         self.routes: dict[str, dict[str, Callable[[Visit], Response]]] = {
             **{path: {"POST": self.xmlrpc, "GET": self.page} for path in ENDPOINTS},
             "/mobiquo/upload.php": {"POST": self.upload},
@@ -110,8 +112,10 @@ class App:
 
     def find(self, visit: Visit) -> Callable[[Visit], Response]:
         path, verb = plain_path(visit.request.path), visit.request.verb
-        if path not in self.routes and self.chat.holds(path):
-            return self.chat
+        if path not in self.routes:
+            for door in (self.chat, self.pages):
+                if door.holds(path):
+                    return door
         verbs = {"GET": self.attachment} if ATTACHMENT.fullmatch(path) else self.routes.get(path)
         if verbs is None:
             raise NotFound("There is nothing at this address.")
@@ -268,14 +272,8 @@ def xml(visit: Visit, body: bytes) -> Response:
     if accepts_gzip(visit.request) and (small := deflated(body)):
         head["Content-Encoding"], body = "gzip", small
     if visit.cookie is not None:
-        head["Set-Cookie"] = session_cookie(visit)
+        head["Set-Cookie"] = visit.cookie_set
     return Response(body, 200, head)
-
-
-def session_cookie(visit: Visit) -> str:
-    value = visit.cookie or "deleted"
-    ends = "" if visit.cookie else "; Max-Age=0"
-    return f"{COOKIE}={value}; Path=/{ends}; HttpOnly; SameSite=Lax{'; Secure' if visit.is_secure else ''}"
 
 
 def accepts_gzip(request: Request) -> bool:
