@@ -6,11 +6,10 @@ from io import BytesIO
 from typing import IO, Any
 
 from werkzeug.datastructures import FileStorage, Headers, MultiDict
+from werkzeug.exceptions import BadRequest
 from werkzeug.formparser import FormDataParser
 from werkzeug.sansio.request import Request as Head
 from werkzeug.utils import cached_property
-
-from .errors import BadInput
 
 MOST_FORM_PARTS, MOST_FORM_TEXT = 20, 500_000
 # As long as RFC 2046 lets it be. Of each boundary patterns are made, and Python keeps the last 512 patterns.
@@ -70,7 +69,7 @@ class Request:
         )
         kind, options = self.head.mimetype, self.head.mimetype_params
         if len(options.get("boundary", "")) > LONGEST_BOUNDARY:
-            raise BadInput("The boundary between the parts of the form is too long.")
+            raise BadRequest("The boundary between the parts of the form is too long.")
         _, texts, files = parser.parse(BytesIO(body), kind, len(body), options)
         return texts.to_dict(), files
 
