@@ -18,7 +18,6 @@ from peewee import (
     DatabaseProxy,
     EnclosedNodeList,
     Entity,
-    IntegrityError,
     Model,
     NodeList,
     PeeweeException,
@@ -363,11 +362,5 @@ def is_empty() -> bool:
 
 def migrate() -> list[str]:
     """Bring the store up to date; the names of the steps that were taken."""
-    try:
-        with database.obj.alone():
-            return list(runner().up())
-    except IntegrityError:
-        # Another process took the same step at the same moment, and this one has been rolled back.
-        if pending_migrations():
-            raise
-        return []
+    with database.obj.alone():
+        return list(runner().up())

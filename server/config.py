@@ -54,6 +54,9 @@ class Settings:
     )
     most_listeners: int = setting(50, "most live answers that one user may have at a process; 0: no limit")
     heartbeat: float = setting(20.0, "seconds between signs of life to those who listen", least=0.1)
+    unread: float = setting(
+        60.0, "seconds after which a client that takes nothing of its answer is cut off", least=0.1
+    )
     login_burst: int = setting(10, "failed logins per account and address; 0: no limit")
     login_interval: float = setting(60.0, "seconds between further attempts after that", least=0.001)
 

@@ -3,9 +3,11 @@
 import base64
 import datetime
 import errno
+import functools
 import json
 import logging
 import secrets
+import time
 import urllib.parse
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -52,6 +54,8 @@ COOKIE = "xf_session"
 # The name that stands beside a server key in HTTP Basic; who is called so has to log in or use a token.
 SERVER_NAME = "server"
 SESSION_TOUCH = datetime.timedelta(hours=1)
+# After so long the right to do something is asked for anew.
+LONG_SECONDS = 0.1
 SEEN_TOUCH = datetime.timedelta(seconds=30)
 HEAD_KEY = KEY.lower()
 FORM_TYPES = ("", "application/x-www-form-urlencoded", "multipart/form-data", "text/plain")
@@ -115,6 +119,7 @@ class Visit:
         self.status = 200
         self.repeats: list[Repeat] = []
         self.live: Listening | None = None
+        self.known_at = time.monotonic()
         self.id = new_id()
         self.called, self.outcome = request.path, ""
 
@@ -130,11 +135,12 @@ class Visit:
             return work() if kind == "none" else transact(self.afresh(work), writes=kind == "write")
 
     def afresh(self, work: Callable[[], T]) -> Callable[[], T]:
-        """*work* from the same beginning, however often it has to be tried."""
+        """*work* from the same beginning, however often it is tried, for whoever still may have it done."""
         status, cookie = self.status, self.cookie
 
         def attempt() -> T:
             self.status, self.cookie = status, cookie
+            self.refuse_fallen()
             return work()
 
         return attempt
@@ -153,10 +159,22 @@ class Visit:
             value = work()
             return self.status, json.dumps(value)
 
-        holder, attempt = self.holder, self.afresh(done)
+        attempt = self.afresh(functools.partial(repeats.once, self.holder, keys, done))
         with storage():
-            self.status, body = transact(lambda: repeats.once(holder, keys, attempt), writes=True)
+            self.status, body = transact(attempt, writes=True)
         return json.loads(body)
+
+    def refuse_fallen(self) -> None:
+        """Refuse whoever has lost his right while his call waited; asked only where that was long."""
+        if time.monotonic() - self.known_at < LONG_SECONDS:
+            return
+        self.known_at, identity = time.monotonic(), self.__dict__.get("identity")
+        if isinstance(identity, Script) and not accounts.has_key(identity.key_id):
+            raise NotAuthenticated("This method asks for a server key.")
+        if isinstance(identity, User):
+            is_revoked = self.secret and not by_token(self.secret)
+            if is_revoked or not accounts.stands(identity):
+                raise NotAuthenticated()
 
     @property
     def head_key(self) -> str:
@@ -349,7 +367,8 @@ class Visit:
 
     def address_of(self, path: str) -> str:
         """The absolute address of a *path* here, as this client knows the server."""
-        return (self.settings.url.rstrip("/") or self.request.head.host_url.rstrip("/")) + path
+        head = self.request.head
+        return (self.settings.url.rstrip("/") or f"{head.scheme}://{head.host}") + path
 
     @property
     def cookie_set(self) -> str:

@@ -438,6 +438,12 @@ def test_slow_headers_are_cut(begun_early: BegunEarly) -> None:
     assert not [answer for answer in begun_early.cut.result() if b" 200 " in answer]
 
 
+def test_a_head_has_an_end(served: Live) -> None:
+    """A head that goes on and on is refused, and not kept until its time is over."""
+    with raw(served, b"GET /healthz HTTP/1.1\r\nX-Long: " + b"x" * 100_000) as connection:
+        assert received(connection).startswith(b"HTTP/1.1 431 ")
+
+
 # Bodies that mean harm
 
 
@@ -531,6 +537,20 @@ def test_memory_stays_flat(served: Live) -> None:
     assert post(served, CONFIG).status == 200
 
 
+def test_small_chunks_take_no_more_memory(served: Live) -> None:
+    """A body in chunks of two bytes takes little more memory than its size."""
+    for pid in workers_of(served.process.pid):
+        # From here on the most memory that it takes is counted anew.
+        Path(f"/proc/{pid}/clear_refs").write_text("5")
+    before = memory(served, "VmHWM")
+    head = b"POST /RPC2 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    body = b"2\r\n  \r\n" * (LIMIT // 2 + 1)
+    with ExitStack() as stack:
+        for each in [stack.enter_context(raw(served, head + body)) for _ in range(3)]:
+            assert received(each).startswith(b"HTTP/1.1 413 ")
+    assert memory(served, "VmHWM") - before < 10 * MEGABYTE
+
+
 def test_a_worker_that_dies_is_replaced(started: Callable[..., Heard]) -> None:
     """When a worker is killed, another one answers soon, and nobody has to start anything."""
     server = started()
@@ -595,6 +615,13 @@ def test_odd_queries_are_answered(served: Live, query: str) -> None:
     request = f"GET /mobiquo/avatar.php?{query} HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n"
     with closing(raw(served, request.encode())) as connection:
         assert received(connection).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize("host", ["xn--a", "[", "a b", "..", "\xff"])
+def test_odd_hosts_are_answered(served: Live, host: str) -> None:
+    """A name for the server that is none breaks no page that gives its address."""
+    for path in ("/docs", "/openapi.json"):
+        assert ask(served, "GET", path, Host=host).status == 200
 
 
 def test_conflicting_lengths_are_refused(served: Live) -> None:
