@@ -345,15 +345,14 @@ def test_forms_of_other_pages_are_refused(
 # What a browser may do with it
 
 
-@pytest.mark.parametrize(
-    "path", ["/", "/login", "/inbox", "/inbox/new", "/inbox/999999", "/static/style.css"]
-)
+@pytest.mark.parametrize("path", ["/", "/docs", "/login", "/inbox", "/inbox/new", "/inbox/999999"])
 def test_a_page_loads_nothing_from_elsewhere(at_ann: Browser, path: str) -> None:
     """Each page says so strictly, and is in no other page's frame."""
     policy = at_ann.get(path).header("Content-Security-Policy")
     assert policy.startswith("default-src 'none'; ")
     assert "frame-ancestors 'none'" in policy
     assert "http" not in policy and "unsafe" not in policy
+    assert not re.search(rb"<script>|<style|\sstyle=|\son\w+=", at_ann.get(path).body)
 
 
 def test_files_of_pages_are_kept(live: Live) -> None:

@@ -13,7 +13,7 @@ from playwright.sync_api import sync_playwright
 BINARIES = ("chromium", "chromium-browser", "google-chrome")
 PASSWORD = "right and long"
 WIDTHS, SCHEMES = (360, 1280), ("light", "dark")
-PATHS = ("/", "/login", "/inbox", "/inbox/new", "/inbox/{place}", "/inbox/999999999")
+PATHS = ("/", "/docs", "/login", "/inbox", "/inbox/new", "/inbox/{place}", "/inbox/999999999")
 TOO_WIDE = "document.documentElement.scrollWidth > window.innerWidth"
 LONG = "A-word-that-is-longer-than-a-phone-is-wide-" * 3
 
@@ -95,6 +95,25 @@ def test_a_keyboard_is_enough(browser: Any, live: Live, member: Member, place: s
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.matches('.list .row')")
     page.close()
+
+
+def test_the_reference_is_searched(browser: Any, live: Live) -> None:
+    """Of the reference only what has all the words is left; without JavaScript nothing is hidden."""
+    page = browser.new_page()
+    page.goto(f"{live.address}/docs")
+    page.fill("#search", "Darkchat_ room")
+    shown = page.locator(".entry h3:visible").all_text_contents()
+    assert shown and all("Darkchat" in each for each in shown)
+    assert page.locator("[role=status]").text_content() == f"{len(shown)} found"
+    page.fill("#search", "")
+    assert page.locator(".entry h3:visible").count() > 100
+    page.close()
+    context = browser.new_context(java_script_enabled=False)
+    plain = context.new_page()
+    plain.goto(f"{live.address}/docs")
+    assert plain.locator(".entry h3:visible").count() > 100
+    assert plain.locator("#search:visible").count() == 0
+    context.close()
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
