@@ -56,10 +56,10 @@ for command in (*stores.COMMANDS, people.user, people.token, people.key):
 @store_options
 def reference_command(**values: Any) -> None:
     """Write the method reference, as Markdown."""
-    from .app import sections
-    from .wire import reference
+    from .faces.published import sections
+    from .wire.reference import markdown
 
-    click.echo(reference.markdown(sections()))
+    click.echo(markdown(sections()))
 
 
 if __name__ == "__main__":

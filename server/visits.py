@@ -103,9 +103,9 @@ class Visit:
     None to leave it as it is. *id*, *called* and *outcome* are for the log: what was called, and what came
     of it where that is more than HTTP's status.
 
-    At a REST door *takes_cookie* is off; *status* is the answer's, *repeats* name a request that may come
-    again and digest it. *secret* is the access token, where one was used. *live* is the wish that the answer
-    goes on.
+    *takes_forms* is on where forms are what an address is for. At a REST door *takes_cookie* is off; *status*
+    is the answer's, *repeats* name a request that may come again and digest it. *secret* is the access token,
+    where one was used. *live* is the wish that the answer goes on.
     """
 
     def __init__(self, request: Request, house: House) -> None:
@@ -114,6 +114,7 @@ class Visit:
         self.address = accounts.network(request.client)
         self.cookie: str | None = None
         self.takes_cookie = True
+        self.takes_forms = request.path.endswith("/upload.php")
         self.secret = ""
         self.status = 200
         self.repeats: list[Repeat] = []
@@ -340,10 +341,11 @@ class Visit:
                 "This call comes from another site's page, so the session cookie does not count."
             )
 
-    @property
-    def takes_forms(self) -> bool:
-        """Whether forms are what this address is for."""
-        return self.request.path.endswith("/upload.php")
+    def refuse_foreign(self) -> None:
+        """Refuse a form that no page of this server's own has sent, as far as the browser says; all do."""
+        site, origin = self.request.header("sec-fetch-site"), self.request.header("origin")
+        if site not in (None, "same-origin") or not (site or origin) or not self.is_own(origin):
+            raise NotAllowed("This form does not come from a page of this server.")
 
     def is_own(self, origin: str | None) -> bool:
         if origin is None:
@@ -367,6 +369,13 @@ class Visit:
         """The absolute address of a *path* here, as this client knows the server."""
         head = self.request.head
         return (self.settings.url.rstrip("/") or f"{head.scheme}://{head.host}") + path
+
+    @property
+    def cookie_set(self) -> str:
+        """What the answer's head says of the session cookie where that changes."""
+        value, ends = self.cookie or "deleted", "" if self.cookie else "; Max-Age=0"
+        secure = "; Secure" if self.is_secure else ""
+        return f"{COOKIE}={value}; Path=/{ends}; HttpOnly; SameSite=Lax{secure}"
 
     @property
     def is_secure(self) -> bool:
