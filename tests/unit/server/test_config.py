@@ -49,7 +49,7 @@ def test_a_command_has_the_settings_that_are_no_flags_of_it(file: Path) -> None:
         ("max-body = 9", "max-body in {} is no setting; did you mean max_body?"),
         ("config = 'x'", "config in {} is no setting; "),
         ("xyzzy = 9", "xyzzy in {} is no setting; see all there are: switchboard config table"),
-        ("port = true", "port in {}: "),
+        ("host = true", "host in {}: it has to be text in quotes, or a number."),
         ("extensions = ['png']", "extensions in {}: "),
         ("port = 8.5", "port in {}: '8.5' is not a valid whole number."),
     ],
