@@ -268,8 +268,9 @@ def connected(url: str, durability: str = "full") -> Any:
         engine = engine_at(url, durability)
         engine.connect()
     except (PeeweeException, RuntimeError, ValueError, ImportError) as error:
-        reason = " ".join(str(error).split())
-        raise StoreError(f"The store {address_shown(url)} cannot be opened: {reason}.") from error
+        reason = "; ".join(" ".join(line.split()) for line in str(error).splitlines())
+        ending = "" if reason.endswith("?") else "."
+        raise StoreError(f"The store {address_shown(url)} cannot be opened: {reason}{ending}") from error
     return engine
 
 

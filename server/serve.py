@@ -145,7 +145,7 @@ def free_address(host: str, port: int) -> tuple[str, int]:
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise Unavailable(
-            f"Cannot listen at {host}, port {port}: {reason}. Another --port or --host may do."
+            f"Cannot listen at {host}, port {port}: {reason}; another --port or --host may do."
         ) from error
 
 
