@@ -213,6 +213,8 @@ def options(durability: str) -> dict[str, Any]:
             "foreign_keys": 1,
             "wal_autocheckpoint": 4000,
             "mmap_size": 2**30,
+            # KiB for every thread: what is read comes from the mapped file, only what is written needs it.
+            "cache_size": -500,
             "temp_store": "memory",
         },
     }
