@@ -5,9 +5,11 @@ import ipaddress
 import multiprocessing
 import os
 import socket
+import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 
 from granian import Granian
@@ -21,6 +23,7 @@ from . import __version__
 from .config import Settings
 from .demo import Cast
 from .errors import Unavailable
+from .logs import configuration
 
 STOP_SECONDS = 8
 BACKLOG = 4096
@@ -47,10 +50,24 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
         http1_settings=HTTP1Settings(header_read_timeout=HEADER_MILLISECONDS),
         workers_kill_timeout=STOP_SECONDS,
         log_level=LogLevels.warning,
+        log_dictconfig=configuration(settings),
     )
     waiter = threading.Thread(target=wait_until_ready, args=(settings, announce), daemon=True)
     server.on_startup(waiter.start)
-    server.serve()
+    with room_for_metrics(settings):
+        server.serve()
+
+
+@contextmanager
+def room_for_metrics(settings: Settings) -> Iterator[None]:
+    """A folder in which all processes count, while the server runs; none where nothing is counted."""
+    if settings.metrics == "off":
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="switchboard-metrics-") as folder:
+        # By this name the library that counts knows it; it must not be loaded here.
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        yield
 
 
 def greeting(settings: Settings, cast: Cast | None) -> str:

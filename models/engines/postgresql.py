@@ -151,6 +151,11 @@ class Server(PostgresqlDatabase):
         """Fail where the store cannot be used."""
         self.execute_sql("SELECT 1").fetchone()
 
+    def size(self) -> int:
+        """How many bytes the database takes."""
+        [(size,)] = self.execute_sql("SELECT pg_database_size(current_database())").fetchall()
+        return int(size)
+
     def damage(self) -> str:
         """Nothing: PostgreSQL looks after its pages itself."""
         return ""
