@@ -20,6 +20,8 @@ from .base import (
     pending_migrations,
     probe,
     refuse_damaged,
+    server_clock,
+    server_version,
     store_size,
     transact,
 )
@@ -289,6 +291,8 @@ __all__ = [
     "record_event",
     "refuse_damaged",
     "requests_to",
+    "server_clock",
+    "server_version",
     "session_owner",
     "source_of",
     "source_owner",

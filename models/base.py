@@ -304,6 +304,16 @@ def newest_given(table: type[Table]) -> int:
     return int(database.obj.newest_given(table._meta.table_name))
 
 
+def server_version() -> str:
+    """The version of the database server, where the open store is on one."""
+    return str(database.obj.version())
+
+
+def server_clock() -> float:
+    """What its clock tells, in seconds since 1970."""
+    return float(database.obj.clock())
+
+
 def damage() -> str:
     """What is seen to be wrong with the pages of the open store in a moment at most, or nothing."""
     return str(database.obj.damage())

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from . import __version__, demo
-from .commands import people, stores
+from .commands import doctor, people, stores
 from .commands.opening import opened, place_of, reported, settings_options, store_options
 from .config import Settings, variable
 from .proxies import Proxies
@@ -48,7 +48,7 @@ def serve(with_demo: bool, **values: Any) -> None:
         serving.serve(settings, click.echo)
 
 
-for command in (*stores.COMMANDS, people.user, people.token, people.key):
+for command in (*stores.COMMANDS, doctor.doctor, people.user, people.token, people.key):
     main.add_command(command)
 
 
