@@ -23,7 +23,7 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
-from models import TROUBLES, Message, is_embedded, live_calls, newest_given, now, store_size
+from models import TROUBLES, Message, is_embedded, live_calls, milliseconds, newest_given, now, store_size
 
 from . import __version__
 
@@ -97,7 +97,11 @@ class Store:
             told = [
                 ("switchboard_store_bytes", "Size of the store.", store_size()),
                 ("switchboard_store_newest_message", "Id of the newest message.", newest_given(Message)),
-                ("switchboard_live_calls", "Calls of the phone.", live_calls.one(now=now()).number),
+                (
+                    "switchboard_live_calls",
+                    "Calls of the phone.",
+                    live_calls.one(now=milliseconds(now())).number,
+                ),
             ]
         except FAILURES as error:
             log.warning("the store told nothing of itself: %s", error)
