@@ -7,7 +7,7 @@ import re
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from xmlrpc.client import Fault, dumps
 
@@ -120,18 +120,31 @@ def test_a_server_without_its_store_is_not_ready(private: Live) -> None:
     assert page(private, "/readyz").status == 200
 
 
-def test_a_server_that_leaves_is_not_ready(tmp_path: Path) -> None:
+def test_a_server_that_leaves_is_not_ready(leaving: Live) -> None:
     """After SIGTERM a server that still hears somebody tells him that it is not to be sent calls."""
-    live = Live(tmp_path)
-    host, _, port = live.address.removeprefix("http://").rpartition(":")
-    with closing(http.client.HTTPConnection(host, int(port), timeout=30)) as connection:
-        assert exchange(connection, "GET", "/readyz", None, {}).status == 200
-        live.process.send_signal(signal.SIGTERM)
-        while (answer := exchange(connection, "GET", "/readyz", None, {})).status == 200:
-            pass
-    assert (answer.status, answer.body) == (503, b"The server is about to end.\n")
-    assert live.process.wait(timeout=15) == 0
-    live.stop()
+    anyone = Client(leaving.address)
+    with ExitStack() as stack:
+        connections = [stack.enter_context(closing(anyone.connect())) for _ in range(10)]
+        for each in connections:
+            assert exchange(each, "GET", "/readyz", None, {}).status == 200
+        leaving.process.send_signal(signal.SIGTERM)
+        # One may be asking at that very moment, and then is told nothing more.
+        answers = [last_answer(each) for each in connections]
+    assert {(each.status, each.body) for each in answers[1:]} == {(503, b"The server is about to end.\n")}
+
+
+def last_answer(connection: http.client.HTTPConnection) -> Answer:
+    """What the server says when it says nothing more on a connection."""
+    while not (answer := exchange(connection, "GET", "/readyz", None, {})).has("Connection"):
+        pass
+    return answer
+
+
+@pytest.fixture
+def leaving(tmp_path: Path) -> Iterator[Live]:
+    made = Live(tmp_path)
+    yield made
+    assert made.stop() == 0
 
 
 # Who may read the metrics
