@@ -8,7 +8,6 @@ import secrets
 import time
 from base64 import b64decode
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from html import escape
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -275,7 +274,7 @@ def doors(app: App) -> dict[str, str]:
 
 def named(response: Response, name: str) -> Response:
     """The *response* with what its request is called in the log."""
-    return replace(response, headers={**response.headers, "X-Request-ID": name})
+    return Response(response.body, response.status, {**response.headers, "X-Request-ID": name})
 
 
 @functools.cache

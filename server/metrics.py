@@ -5,7 +5,6 @@ supervising process has made, and whoever is asked adds all of them up: so what 
 was killed is not lost.
 """
 
-import functools
 import glob
 import logging
 import os
@@ -53,17 +52,27 @@ class Metrics:
         self.seconds = Histogram(
             "switchboard_request_seconds", "Time taken.", ["door", "method"], buckets=SECONDS, registry=None
         )
+        self.known: dict[tuple[str, str, str], tuple[list[Counter], Histogram]] = {}
         self.waiting = gauge("switchboard_waiting_calls", "Calls that wait for a thread.")
         self.listeners = gauge("switchboard_listeners", "Live answers.")
 
     def count(self, door: str, method: str, outcome: str, milliseconds: float | None) -> None:
         """Count a request that was answered with this *outcome*, in the words of the log."""
-        number = number_in(outcome)
-        self.requests.labels(door, method, result_of(number)).inc()
+        key = door, method, outcome
+        counters, seconds = self.known.get(key) or self.learn(*key)
+        for counter in counters:
+            counter.inc()
         if milliseconds is not None:
-            self.seconds.labels(door, method).observe(milliseconds / 1000)
+            seconds.observe(milliseconds / 1000)
+
+    def learn(self, door: str, method: str, outcome: str) -> tuple[list[Counter], Histogram]:
+        """What a request with these labels counts for; looking for it costs as much as counting."""
+        number = number_in(outcome)
+        counters = [self.requests.labels(door, method, result_of(number))]
         if number:
-            self.refusals.labels(door, number).inc()
+            counters.append(self.refusals.labels(door, number))
+        self.known[door, method, outcome] = found = counters, self.seconds.labels(door, method)
+        return found
 
     def see(self, waiting: int, listeners: int) -> None:
         """Keep how many wait and listen in this process at this moment."""
@@ -138,7 +147,6 @@ def gauge(name: str, meaning: str) -> Gauge:
     return Gauge(name, meaning, multiprocess_mode="livesum", registry=None)
 
 
-@functools.lru_cache
 def number_in(outcome: str) -> int:
     """The number of the refusal or fault that an *outcome* tells of, 0 if of none."""
     word = outcome.rpartition(" ")[2]

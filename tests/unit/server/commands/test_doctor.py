@@ -185,7 +185,7 @@ def test_messages_of_the_future_are_told_of(well: Settings, message: Message, ah
 
 
 def test_a_missing_step_is_told_of(well: Settings) -> None:
-    """A store that lacks a step is told of; on a server somebody has to take it, a file takes it by itself."""
+    """A store that lacks a step is told of; on a server it has to be taken, a file takes it by itself."""
     open_store(well.database)
     database.execute_sql("DELETE FROM migration WHERE name = '0006_holders'")
     close_store()
