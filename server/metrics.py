@@ -161,8 +161,9 @@ def result_of(number: int) -> str:
 
 
 def is_there(process: int) -> bool:
+    """Whether a process of this user's has that number."""
     try:
         os.kill(process, 0)
-    except ProcessLookupError:
+    except OSError:
         return False
     return True

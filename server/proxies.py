@@ -9,6 +9,7 @@ from .http import Request
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 SCHEMES = ("http", "https")
+LOOPBACK = ("127.", "::1", "localhost")
 # What proxies say of whom they call for; each says at least one of these.
 PASSED_ON = ("x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-real-ip", "forwarded", "via")
 NAME = re.compile("[A-Za-z0-9-]{1,64}")
@@ -48,6 +49,11 @@ class Proxies:
 
     def hold(self, address: Address) -> bool:
         return any(address in network for network in self.networks)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches what listens at this address or name."""
+    return host.startswith(LOOPBACK)
 
 
 def is_local(request: Request) -> bool:

@@ -24,11 +24,11 @@ from .config import Settings
 from .demo import Cast
 from .errors import Unavailable
 from .logs import configuration
+from .proxies import is_loopback
 
 STOP_SECONDS = 8
 BACKLOG = 4096
 HEADER_MILLISECONDS = 10_000
-LOOPBACK = ("127.", "::1", "localhost")
 
 
 def serve(settings: Settings, announce: Callable[[str], None]) -> None:
@@ -162,7 +162,3 @@ def free_address(host: str, port: int) -> tuple[str, int]:
         raise Unavailable(
             f"Cannot listen at {host}, port {port}: {reason}. Another --port or --host may do."
         ) from error
-
-
-def is_loopback(host: str) -> bool:
-    return host.startswith(LOOPBACK)

@@ -36,8 +36,7 @@ from models import (
 
 from ..config import Settings
 from ..errors import BadInput
-from ..proxies import Proxies
-from ..serve import is_loopback
+from ..proxies import Proxies, is_loopback
 from .opening import settings_options
 
 OK, LOOK, MEND = "ok", "look", "mend"
