@@ -69,8 +69,7 @@ class JsonLines(logging.Formatter):
             told |= {"logger": record.name, "message": record.getMessage()}
         if record.exc_info:
             told["traceback"] = self.formatException(record.exc_info)
-        # The one sign of this kind that JSON in ASCII leaves as it is.
-        return json.dumps(told).replace("\x7f", "\\u007f")
+        return json.dumps(told)
 
 
 class StatementsAlone(logging.Filter):

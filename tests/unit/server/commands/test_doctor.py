@@ -211,12 +211,21 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("size", [1000, 50_000])
-def test_damage_has_to_be_mended(file: Path, size: int) -> None:
-    """A file that is cut is no sound store."""
-    os.truncate(file, size)
-    found = list(doctor.of_store(Settings(database=f"sqlite:///{file}")))
-    assert [each.word for each in found] == [MEND]
+def test_damage_has_to_be_mended(file: Path) -> None:
+    """A store with a ruined page is damaged, and what to do is told."""
+    with file.open("r+b") as opened:
+        opened.seek(4096)
+        opened.write(b"\xff" * 4096)
+    [finding] = doctor.of_store(Settings(database=f"sqlite:///{file}"))
+    assert finding.word == MEND
+    assert finding.text.startswith("it is damaged: ")
+    assert "switchboard restore" in finding.text
+
+
+def test_what_is_no_store_has_to_be_mended(file: Path) -> None:
+    """A file that is something else is told of in one finding."""
+    file.write_text("something else, and long enough to be read as a head\n" * 100)
+    assert [each.word for each in doctor.of_store(Settings(database=f"sqlite:///{file}"))] == [MEND]
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give files to others")
