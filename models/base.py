@@ -294,9 +294,34 @@ def probe() -> None:
     database.obj.probe()
 
 
+def store_size() -> int:
+    """How many bytes the open store takes."""
+    return int(database.obj.size())
+
+
+def newest_given(table: type[Table]) -> int:
+    """The newest id that a table of the open store has ever given out, or 0."""
+    return int(database.obj.newest_given(table._meta.table_name))
+
+
+def server_version() -> str:
+    """The version of the database server, where the open store is on one."""
+    return str(database.obj.version())
+
+
+def server_clock() -> float:
+    """What its clock tells, in seconds since 1970."""
+    return float(database.obj.clock())
+
+
+def damage() -> str:
+    """What is seen to be wrong with the pages of the open store in a moment at most, or nothing."""
+    return str(database.obj.damage())
+
+
 def refuse_damaged() -> None:
-    """Refuse the open store where something is seen to be wrong with its pages, in a moment at most."""
-    if found := database.obj.damage():
+    """Refuse the open store where something is seen to be wrong with its pages."""
+    if found := damage():
         raise StoreError(f"The store is damaged: {found}. A backup can be restored.")
 
 

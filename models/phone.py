@@ -3,7 +3,7 @@
 import datetime
 from typing import Any
 
-from peewee import JOIN, BigIntegerField, BooleanField, Check, ForeignKeyField, TextField, Value
+from peewee import JOIN, BigIntegerField, BooleanField, Check, ForeignKeyField, TextField, Value, fn
 
 from .base import CharField, MomentField, Prepared, PreparedMany, Table, now, slot
 from .cleaning import CleanName, CleanText
@@ -172,6 +172,12 @@ def _call_on() -> Any:
     return _calls().join_from(Call, Line).where(Line.key == slot("line"), Call.ended_at.is_null(), is_live)
 
 
+def _live_calls() -> Any:
+    """How many calls are live; there are no more lines than their sides."""
+    is_live = Call.answered_at.is_null(False) | ~has_lapsed(slot("now"))
+    return Line.select(fn.COUNT(Line.call.distinct()).alias("number")).join(Call).where(is_live)
+
+
 def _page_of_calls() -> Any:
     return (
         _calls()
@@ -257,4 +263,5 @@ source_owner = Prepared(_source_owner)
 source_of = Prepared(_source_of)
 call_with = Prepared(_call_with)
 call_on = Prepared(_call_on)
+live_calls = Prepared(_live_calls)
 page_of_calls = Prepared(_page_of_calls)

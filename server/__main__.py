@@ -10,7 +10,7 @@ import click
 from click.exceptions import NoArgsIsHelpError
 
 from . import __version__, demo
-from .commands import people, stores
+from .commands import doctor, people, stores
 from .commands.config import config
 from .commands.opening import (
     must_be_writable,
@@ -96,7 +96,7 @@ def serve(with_demo: bool, **values: Any) -> None:
         serving.serve(settings, click.echo)
 
 
-for command in (*stores.COMMANDS, people.user, people.token, people.key, config):
+for command in (*stores.COMMANDS, doctor.doctor, people.user, people.token, people.key, config):
     main.add_command(command)
 
 

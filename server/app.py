@@ -8,34 +8,39 @@ import time
 from base64 import b64decode
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import dump_options_header
 
-from models import User, open_store, probe
+from models import TROUBLES, StoreError, User, open_store, pending_migrations, probe, trouble
 
 from . import pictures
 from .actions import access
 from .config import Settings
 from .errors import NotFound, Refusal, Unavailable, WrongVerb
-from .faces import chat, pages, published, tapatalk
+from .faces import chat, pages, phone, published, tapatalk
 from .faces.published import EXAMPLE_SERVER, METHODS
 from .files import Files
 from .http import Request, Response
+from .logs import Line, log_request
 from .pages import PageDoor
 from .passwords import Passwords, slots_for
-from .proxies import Proxies
+from .proxies import Proxies, is_local
 from .rest import NO_GUESSING, RestDoor, plain_path
-from .visits import House, Listening, Visit, storage
+from .visits import House, Listening, Visit, new_id, storage
 from .wire.coding import deflated, inflated
 from .wire.rest import head_of, problem
 from .wire.types import File
-from .wire.xmlrpc import Dispatcher
+from .wire.xmlrpc import SYSTEM, Dispatcher
+
+if TYPE_CHECKING:
+    from .metrics import Metrics
 
 log = logging.getLogger("switchboard")
 
 ATTACHMENT = re.compile(r"/attachments/([0-9]{1,18})/(thumbnail/)?[^/]+", re.ASCII)
+ATTACHMENTS, METRICS = "/attachments", "/metrics"
 MULTIPART_ROOM = 64 * 1024
 XML_HEAD = {
     "Content-Type": "text/xml; charset=UTF-8",
@@ -49,6 +54,9 @@ GUARDED = {
     "Content-Security-Policy": f"{POLICY}; sandbox",
     "Referrer-Policy": "no-referrer",
 }
+FAILURES: tuple[type[Exception], ...] = (*TROUBLES, OSError)
+# The labels of whatever is not declared: what a client has made up is no label.
+UNKNOWN = ("none", "unknown")
 PLAIN_HEAD = {"Content-Type": "text/plain; charset=utf-8", "Cache-Control": "no-store", **NO_GUESSING}
 
 
@@ -68,8 +76,14 @@ class App:
             "/mobiquo/upload.php": {"POST": self.upload},
             "/mobiquo/avatar.php": {"GET": self.avatar},
             "/healthz": {"GET": self.health},
+            "/readyz": {"GET": self.ready},
             "/openapi.json": {"GET": self.openapi},
         }
+        self.is_leaving = False
+        self.metrics = metrics_of(settings)
+        if self.metrics is not None:
+            self.routes[METRICS] = {"GET": self.measured}
+        self.doors = doors(self)
 
     def respond(self, request: Request) -> tuple[Response, Listening | None]:
         """The answer, and for whom it goes on where it does."""
@@ -78,9 +92,24 @@ class App:
         visit = Visit(request, self.house)
         response = self.answer(visit)
         took = (time.perf_counter() - started) * 1000
-        outcome = visit.outcome or response.status
-        log_request(visit.id, visit.actor_name, request.verb, visit.called, outcome, f"{took:.1f} ms")
-        return response, visit.live
+        outcome = visit.outcome or str(response.status)
+        line = Line(visit.id, visit.actor_name, request.verb, visit.called, outcome, took)
+        self.record(line, visit.named)
+        return named(response, visit.id), visit.live
+
+    def unread(self, request: Request, error: Refusal) -> Response:
+        """The answer to a *request* whose body is not taken."""
+        self.proxies.believe(request)
+        name = request.name or new_id()
+        self.record(Line(name, "-", request.verb, request.path, str(error.code), None), "")
+        return named(self.refused(request.path, request.header("origin"), error), name)
+
+    def record(self, line: Line, name: str) -> None:
+        """Log a request that was answered, and count it under the declared *name* of what was called."""
+        log_request(line)
+        if self.metrics is not None:
+            door, method = (self.doors[name], name) if name in self.doors else UNKNOWN
+            self.metrics.count(door, method, line.outcome, line.milliseconds)
 
     def answer(self, visit: Visit) -> Response:
         try:
@@ -99,9 +128,11 @@ class App:
             for door in (self.chat, self.pages):
                 if door.holds(path):
                     return door
-        verbs = {"GET": self.attachment} if ATTACHMENT.fullmatch(path) else self.routes.get(path)
-        if verbs is None:
+        is_attachment = ATTACHMENT.fullmatch(path)
+        verbs = {"GET": self.attachment} if is_attachment else self.routes.get(path)
+        if verbs is None or (path == METRICS and not self.may_measure(visit.request)):
             raise NotFound("There is nothing at this address.")
+        visit.named = ATTACHMENTS if is_attachment else path
         endpoint = verbs.get("GET" if verb == "HEAD" else verb)
         if endpoint is None:
             raise WrongVerb(list(verbs))
@@ -119,6 +150,7 @@ class App:
         dispatcher = Dispatcher(METHODS, visit)
         answer = dispatcher._marshaled_dispatch(body)
         visit.note(dispatcher.called, dispatcher.outcome)
+        visit.named = dispatcher.named
         return xml(visit, answer)
 
     def upload(self, visit: Visit) -> Response:
@@ -130,6 +162,7 @@ class App:
         dispatcher = Dispatcher(tapatalk.face.forms, visit)
         answer = dispatcher.answer_form(values.pop("method_name", "upload_attach"), values)
         visit.note(dispatcher.called, dispatcher.outcome)
+        visit.named = dispatcher.named
         return xml(visit, answer)
 
     def avatar(self, visit: Visit) -> Response:
@@ -175,11 +208,55 @@ class App:
             probe()
         return plain("ok")
 
+    def ready(self, visit: Visit) -> Response:
+        """Whether calls may be sent to this process, and if not why, to anyone."""
+        reason = "The server is about to end." if self.is_leaving else store_trouble()
+        return plain(reason, 503) if reason else plain("ok")
 
-def log_request(*parts: object) -> None:
-    """One line of the log, whatever a client put into the parts of it that are his."""
-    if log.isEnabledFor(logging.INFO):
-        log.info(" ".join(str(part)[:100].encode("unicode_escape").decode() for part in parts))
+    def measured(self, visit: Visit) -> Response:
+        assert self.metrics is not None
+        return guarded(self.metrics.text(), self.metrics.media_type, {"Cache-Control": "no-store"})
+
+    def may_measure(self, request: Request) -> bool:
+        return self.settings.metrics == "on" or is_local(request)
+
+
+def store_trouble() -> str:
+    """Why the store cannot be worked with, in one sentence, which tells nothing else of it."""
+    try:
+        probe()
+        steps = pending_migrations()
+    except FAILURES as error:
+        return trouble(error)
+    except StoreError as error:
+        return trouble(error) if error.__cause__ else str(error)
+    return f"The store lacks the step {steps[0]}." if steps else ""
+
+
+def metrics_of(settings: Settings) -> "Metrics | None":
+    """What is measured, where somebody may read it; the library is loaded only then."""
+    if settings.metrics == "off":
+        return None
+    from .metrics import measuring
+
+    return measuring()
+
+
+def doors(app: App) -> dict[str, str]:
+    """To which door each thing belongs that can be called, by its declared name."""
+    forum = tapatalk.face.methods.keys() | tapatalk.face.forms.keys()
+    return {
+        **dict.fromkeys([*app.routes, ATTACHMENTS, *pages.face.routes], "pages"),
+        **dict.fromkeys(SYSTEM, "system"),
+        **dict.fromkeys(forum, "forum"),
+        **dict.fromkeys(phone.face.methods, "phone"),
+        **dict.fromkeys(chat.face.routes, "chat"),
+    }
+
+
+def named(response: Response, name: str) -> Response:
+    """The *response* with what its request is called in the log."""
+    return Response(response.body, response.status, {**response.headers, "X-Request-ID": name})
 
 
 def plain(text: str, status: int = 200, head: Mapping[str, str] = MappingProxyType({})) -> Response:

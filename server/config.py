@@ -34,6 +34,12 @@ class Settings:
     url: str = setting("", "address under which the world sees this server, such as https://talk.example.org")
     workers: int = setting(1, "number of processes that answer calls", least=1)
     log_level: str = setting("info", "what is logged", ("debug", "info", "warning", "error"))
+    log_format: str = setting("text", "lines of the log: text, or one JSON object each", ("text", "json"))
+    metrics: str = setting(
+        "off",
+        "who may read /metrics: nobody, programs on this machine that come without a proxy, or all",
+        ("off", "local", "on"),
+    )
     limits: str = setting(
         "on", "off switches every limit on how often something may be done off", ("on", "off")
     )

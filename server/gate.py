@@ -8,7 +8,7 @@ import asyncio
 import logging
 import os
 import signal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 # Granian hands the name on without saying so to a type checker.
 from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]
@@ -17,7 +17,7 @@ from models import is_embedded
 
 from . import leaving, pictures
 from .actions import housekeeping
-from .app import App, log_request
+from .app import App
 from .config import Settings
 from .errors import BadInput, Refusal, TooMany, TooSlow, Unavailable
 from .http import Request, Response
@@ -25,8 +25,11 @@ from .listeners import Hub
 from .passwords import slots_for
 from .threads import Threads
 from .unread import Unread
-from .visits import COOKIE, Listening, new_id
+from .visits import COOKIE, Listening
 from .wire.coding import TooLarge
+
+if TYPE_CHECKING:
+    from .metrics import Metrics
 
 log = logging.getLogger(__name__)
 
@@ -66,8 +69,10 @@ class Gate:
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.tasks = [loop.create_task(self.sweep_daily()), loop.create_task(end_with(os.getppid()))]
         self.tasks += self.hub.start(loop)
-        settings = self.app.settings
-        self.tasks.append(loop.create_task(Unread(settings.port).keep_looking(settings.unread)))
+        unread = Unread(self.app.settings.port).keep_looking(self.app.settings.unread)
+        self.tasks.append(loop.create_task(unread))
+        if self.app.metrics is not None:
+            self.tasks.append(loop.create_task(self.keep_measuring(self.app.metrics)))
         # Granian hears of a signal by the loop, and then waits for all answers to end; those of listeners
         # never would. The loop hears of it by a pipe, so that the handler itself can be another one.
         signal.signal(signal.SIGINT, lambda *_: loop.call_soon_threadsafe(self.close))
@@ -77,7 +82,7 @@ class Gate:
     def leave(self, loop: asyncio.AbstractEventLoop) -> None:
         """Take no new connection, and end when those who have just connected were heard."""
         if not self.is_leaving:
-            self.is_leaving = True
+            self.is_leaving = self.app.is_leaving = True
             leaving.turn_away()
             self.close()
             loop.call_later(leaving.LEAVING_SECONDS, os.kill, os.getpid(), signal.SIGINT)
@@ -176,9 +181,8 @@ class Gate:
         return status, [*(each for each in headers if each != LAST), LAST], body
 
     def refused(self, scope: Any, error: Refusal) -> Answer:
-        """The answer to a request whose body is not taken, after its line in the log."""
-        log_request(new_id(), "-", scope.method, scope.path, error.code, "unread")
-        return self.last(sent(scope.method, self.app.refused(scope.path, scope.headers.get("origin"), error)))
+        """The answer to a request whose body is not taken."""
+        return self.last(sent(scope.method, self.app.unread(request_of(scope, b""), error)))
 
     async def sweep_daily(self) -> None:
         """Throw away at the start and then once a day what nobody needs any more."""
@@ -189,6 +193,12 @@ class Gate:
             except Exception:
                 log.exception("the daily sweep failed")
             await asyncio.sleep(DAY)
+
+    async def keep_measuring(self, metrics: "Metrics") -> None:
+        """Say once a second how many wait and listen."""
+        while True:
+            metrics.see(len(self.threads.waiting), self.hub.count.total())
+            await asyncio.sleep(1)
 
 
 async def end_with(parent: int) -> None:
@@ -280,7 +290,8 @@ def sent(verb: str, response: Response) -> Answer:
 def open_gate() -> Gate:
     """What a worker process runs; its settings are in the environment."""
     settings = Settings.from_environment(os.environ)
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=settings.log_level.upper())
+    # Where the log goes Granian has been told, which has begun it in this process.
+    logging.captureWarnings(True)
     app = App(settings)
     # Logins and pictures are slow, and so only so many are let in; the spare threads are for all else.
     most = 2 * slots_for(settings.workers) + pictures.MOST_ADMITTED + SPARE_THREADS

@@ -20,6 +20,7 @@ class Request:
     """What somebody asks for.
 
     The names of *headers* are in small letters; one that comes again goes on with what it said before.
+    *name* is by what a proxy knows it, once one is believed.
     *server* and *client* come with a port; *client* may be a proxy until somebody knows better. *head* is
     what werkzeug reads off all that, made only for those who ask for it: most calls do not.
     """
@@ -35,6 +36,7 @@ class Request:
         server: str,
         client: str,
     ) -> None:
+        self.name = ""
         self.verb, self.path, self.query, self.body = verb, "/" + path.lstrip("/"), query, body
         self.scheme, self.server = scheme, server
         self.client = client.rpartition(":")[0].strip("[]")

@@ -79,6 +79,7 @@ class PageDoor:
         if path.startswith(STATIC) and verb == "GET":
             return self.file(path.removeprefix(STATIC))
         route, in_path = self.routes.find(verb, path)
+        visit.named = route.method.name
         visit.note(route.method.name, "")
         if route.reads_query:
             values = visit.request.head.args.to_dict()

@@ -1,6 +1,7 @@
 """Whose word is taken on who calls: the proxies in front, as those who run the server have named them."""
 
 import ipaddress
+import re
 
 from .errors import BadInput
 from .http import Request
@@ -8,6 +9,10 @@ from .http import Request
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 SCHEMES = ("http", "https")
+LOOPBACK = ("127.", "::1", "localhost")
+# What proxies say of whom they call for; each says at least one of these.
+PASSED_ON = ("x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-real-ip", "forwarded", "via")
+NAME = re.compile("[A-Za-z0-9-]{1,64}")
 
 
 class Proxies:
@@ -28,6 +33,8 @@ class Proxies:
         scheme = (request.header("x-forwarded-proto") or "").rpartition(",")[2].strip().lower()
         if scheme in SCHEMES:
             request.scheme = scheme
+        name = request.header("x-request-id") or ""
+        request.name = name if NAME.fullmatch(name) else ""
 
     def client(self, peer: Address, forwarded: str) -> Address:
         """The rightmost address that is no proxy's: what stands left of it anybody can have made up."""
@@ -42,6 +49,17 @@ class Proxies:
 
     def hold(self, address: Address) -> bool:
         return any(address in network for network in self.networks)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches what listens at this address or name."""
+    return host.startswith(LOOPBACK)
+
+
+def is_local(request: Request) -> bool:
+    """Whether a program on this machine asks, and not a proxy on it for somebody else."""
+    client = address_of(request.client)
+    return client is not None and client.is_loopback and not request.headers.keys() & set(PASSED_ON)
 
 
 def words_of(text: str) -> list[str]:

@@ -69,6 +69,7 @@ class RestDoor:
                 return self.preflight(path)
             route, in_path = self.routes.find("GET" if verb == "HEAD" else verb, path)
             visit.note(route.method.name, "")
+            visit.named = route.method.name
             if route.method.actor is not None:
                 visit.give(route.method.actor)
             query = visit.request.head.args.to_dict()

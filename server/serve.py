@@ -5,9 +5,11 @@ import ipaddress
 import multiprocessing
 import os
 import socket
+import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 
 from granian import Granian
@@ -21,13 +23,14 @@ from . import __version__
 from .config import Settings
 from .demo import Cast
 from .errors import Unavailable
+from .logs import configuration
+from .proxies import is_loopback
 
 STOP_SECONDS = 8
 BACKLOG = 4096
 HEADER_MILLISECONDS = 10_000
 # What a head may take, and how much of a body is read at once.
 HEADER_BYTES = 64 * 1024
-LOOPBACK = ("127.", "::1", "localhost")
 
 
 def serve(settings: Settings, announce: Callable[[str], None]) -> None:
@@ -49,10 +52,24 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
         http1_settings=HTTP1Settings(header_read_timeout=HEADER_MILLISECONDS, max_buffer_size=HEADER_BYTES),
         workers_kill_timeout=STOP_SECONDS,
         log_level=LogLevels.warning,
+        log_dictconfig=configuration(settings),
     )
     waiter = threading.Thread(target=wait_until_ready, args=(settings, announce), daemon=True)
     server.on_startup(waiter.start)
-    server.serve()
+    with room_for_metrics(settings):
+        server.serve()
+
+
+@contextmanager
+def room_for_metrics(settings: Settings) -> Iterator[None]:
+    """A folder in which all processes count, while the server runs; none where nothing is counted."""
+    if settings.metrics == "off":
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="switchboard-metrics-") as folder:
+        # By this name the library that counts knows it; it must not be loaded here.
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        yield
 
 
 def greeting(settings: Settings, cast: Cast | None) -> str:
@@ -147,7 +164,3 @@ def free_address(host: str, port: int) -> tuple[str, int]:
         raise Unavailable(
             f"Cannot listen at {host}, port {port}: {reason}; another --port or --host may do."
         ) from error
-
-
-def is_loopback(host: str) -> bool:
-    return host.startswith(LOOPBACK)

@@ -101,7 +101,7 @@ class Visit:
 
     *cookie* is what the answer sets as the session cookie: a new value, an empty one to take it away, or
     None to leave it as it is. *id*, *called* and *outcome* are for the log: what was called, and what came
-    of it where that is more than HTTP's status.
+    of it where that is more than HTTP's status. *named* is what was called where that is declared here.
 
     *takes_forms* is on where forms are what an address is for. At a REST door *takes_cookie* is off; *status*
     is the answer's, *repeats* name a request that may come again and digest it. *secret* is the access token,
@@ -120,8 +120,8 @@ class Visit:
         self.repeats: list[Repeat] = []
         self.live: Listening | None = None
         self.known_at = time.monotonic()
-        self.id = new_id()
-        self.called, self.outcome = request.path, ""
+        self.id = request.name or new_id()
+        self.called, self.outcome, self.named = request.path, "", ""
 
     def give(self, kind: Any) -> Any:
         """This visit as the *kind* of thing a method asks for, or a refusal."""

@@ -14,6 +14,8 @@ MAY_IMPORT = {
     "server.config": set(),
     "server.http": set(),
     "server.threads": set(),
+    "server.logs": {"server.config"},
+    "server.metrics": {"models"},
     "server.proxies": {"server.errors", "server.http"},
     "server.text": {"models"},
     "server.files": set(),

@@ -151,6 +151,21 @@ class Server(PostgresqlDatabase):
         """Fail where the store cannot be used."""
         self.execute_sql("SELECT 1").fetchone()
 
+    def size(self) -> int:
+        """How many bytes the database takes."""
+        [(size,)] = self.execute_sql("SELECT pg_database_size(current_database())").fetchall()
+        return int(size)
+
+    def version(self) -> str:
+        """Which PostgreSQL it is."""
+        [(version,)] = self.execute_sql("SHOW server_version").fetchall()
+        return str(version)
+
+    def clock(self) -> float:
+        """What the database server's clock tells, in seconds since 1970."""
+        [(seconds,)] = self.execute_sql("SELECT extract(epoch FROM clock_timestamp())").fetchall()
+        return float(seconds)
+
     def damage(self) -> str:
         """Nothing: PostgreSQL looks after its pages itself."""
         return ""

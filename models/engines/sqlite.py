@@ -78,6 +78,11 @@ class Embedded(SqliteDatabase):
         self.refuse_replaced()
         self.execute_sql("SELECT 1 FROM sqlite_master").fetchone()
 
+    def size(self) -> int:
+        """How many bytes the store takes, with its log."""
+        paths = [Path(self.database), Path(f"{self.database}-wal")]
+        return sum(path.stat().st_size for path in paths if path.exists())
+
     def damage(self) -> str:
         """What is wrong with its pages, as far as that can be seen in a moment; check sees all."""
         connection = self.connection()

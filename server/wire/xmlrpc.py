@@ -105,6 +105,11 @@ class Dispatcher(SimpleXMLRPCDispatcher):
             log.exception("%s failed", name)
             raise Fault(INTERNAL_ERROR, "internal error") from None
 
+    @property
+    def named(self) -> str:
+        """What was called where it is declared, else nothing."""
+        return self.called if self.called in self.funcs else ""
+
     def refused(self, method: Method, error: Refusal) -> Any:
         self.outcome = f"refused {error.code}"
         if isinstance(error, BadParams):

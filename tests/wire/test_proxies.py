@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -140,6 +141,34 @@ def test_addresses_in_answers_have_the_scheme(behind: Live) -> None:
     host = behind.address.removeprefix("http://")
     document = json.loads(ask(behind, "GET", "/openapi.json", b"", headers, NAMED).body)
     assert document["servers"][0]["url"] == f"https://{host}"
+
+
+def name_of(live: Live, names: list[str], source: str = NAMED) -> str:
+    """By what the log knows a request that comes with these names."""
+    headers = [("X-Request-ID", name) for name in names]
+    name = str(ask(live, "GET", "/healthz", b"", headers, source).headers["X-Request-ID"])
+    assert f" INFO {name} - GET /healthz 200" in (live.folder / "live.log").read_text()
+    return name
+
+
+@pytest.mark.parametrize("name", ["a", "7f3a9c", "9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d", "X" * 64])
+def test_a_named_proxy_s_name_of_a_request_is_taken(behind: Live, name: str) -> None:
+    """A request is known by what a named proxy calls it, in the log and in the answer."""
+    assert name_of(behind, [name]) == name
+
+
+@pytest.mark.parametrize(
+    "names", [[""], ["X" * 65], ["a b"], ["a\tb"], ["a/b"], ["\xe4"], ["a_b"], ["a", "b"]]
+)
+def test_an_odd_name_is_not_taken(behind: Live, names: list[str]) -> None:
+    """A name that is too long, has other signs, or is one of two is passed over."""
+    assert re.fullmatch("[0-9a-f]{8}", name_of(behind, names))
+
+
+def test_a_stranger_names_nothing(behind: Live, live: Live) -> None:
+    """Who is no named proxy has no say in how his request is called; without named ones nobody has."""
+    assert name_of(behind, ["from-elsewhere"], STRANGER) != "from-elsewhere"
+    assert name_of(live, ["from-elsewhere"]) != "from-elsewhere"
 
 
 def failures(live: Live, name: str, headers: Headers, source: str = NAMED) -> list[bool]:

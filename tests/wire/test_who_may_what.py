@@ -98,7 +98,7 @@ UNGUARDED = {
 GUARDS_ITSELF = {"GET /chat/events": MEMBERS}
 # The addresses that are no calls, and which of them give something to anyone.
 XML_ADDRESSES = {"/mobiquo/mobiquo.php", "/mobiquo/mobiquo", "/mobiquo", "/RPC2"}
-ADDRESSES = {*XML_ADDRESSES, "/healthz", "/openapi.json", "/mobiquo/avatar.php"}
+ADDRESSES = {*XML_ADDRESSES, "/healthz", "/readyz", "/openapi.json", "/mobiquo/avatar.php"}
 PAGES = {"/", "/docs", "/login"}
 
 YES, NO = "done", "refused in words"
@@ -139,7 +139,7 @@ ASKED_FOR = "a chat that is asked for"
 # What ids no store has given yet: some that fit anywhere, and the largest.
 MISSING = ("2000000000", "999999999999999999")
 # What differs from one answer to the next whoever asks.
-CHANGING = {"date"}
+CHANGING = {"date", "x-request-id"}
 LOGIN_REQUIRED = b"<name>error</name><value><base64>" + b64encode(b"Login required")
 
 
