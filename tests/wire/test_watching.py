@@ -201,7 +201,7 @@ def test_requests_are_counted(watched: Live) -> None:
         ("phone", "PhoneApp_IsInCallByNumber", "ok"): 1,
         ("chat", "POST /chat", "ok"): 1,
         ("chat", "GET /chat/{chatId}", "refused"): 1,
-        ("pages", "/docs", "ok"): 1,
+        ("pages", "GET /docs", "ok"): 1,
         ("pages", "/attachments", "refused"): 1,
         ("pages", "/metrics", "ok"): 1,
     }
@@ -408,7 +408,7 @@ def test_no_value_is_logged(private: Live) -> None:
     ann, bob = private.member(), private.member()
     assert ann.rpc.new_conversation([bob.name], f"{secret} subject", f"{secret} body")["result"]
     Client(private.address).send("GET", f"/docs?access_token={secret}", Authorization=f"Bearer {secret}")
-    wait_for(lambda: any(line.get("method") == "/docs" for line in lines_of(private)))
+    wait_for(lambda: any(line.get("method") == "GET /docs" for line in lines_of(private)))
     assert any("INSERT INTO" in str(line.get("message")) for line in lines_of(private))
     log = (private.folder / "live.log").read_text()
     assert [line for line in log.splitlines() if secret in line or ann.token in line] == []
