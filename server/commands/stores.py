@@ -1,8 +1,5 @@
 """Commands about a store as a whole."""
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +19,7 @@ from .. import backups, exports, stores
 from ..config import Settings
 from ..files import Files
 from .opening import must_exist, opened, place_of, prepare, reported, settings_options, store_options
+from .progress import shown
 
 
 @click.command(name="migrate")
@@ -38,13 +36,13 @@ def migrate_command(**values: Any) -> None:
 def check_command(**values: Any) -> None:
     """Verify every invariant of the store, changing nothing; each fault is told by id."""
     settings = Settings(**values)
-    with reported():
+    with reported(), shown() as begin:
         must_exist(settings)
         open_store(settings.database)
         if steps := pending_migrations():
             raise StoreError(f"The store lacks the step {steps[0]}. Please run: switchboard migrate")
         files = Files(settings.files_folder)
-        faults = [*check.faults(), *backups.missing_files(files)]
+        faults = [*check.faults(begin), *backups.missing_files(files, begin)]
     for fault in faults:
         click.echo(fault)
     if faults:
@@ -58,8 +56,8 @@ def check_command(**values: Any) -> None:
 def backup(file: Path, **values: Any) -> None:
     """Write the store and its files into FILE, while the server runs, and verify what was written."""
     settings = Settings(**values)
-    with opened(settings) as files:
-        backups.write(files, file)
+    with shown() as begin, opened(settings) as files:
+        backups.write(files, file, begin)
     click.echo(f"Written and verified: {file}")
 
 
@@ -70,13 +68,13 @@ def backup(file: Path, **values: Any) -> None:
 def restore(file: Path, force: bool, **values: Any) -> None:
     """Make the store anew from a backup FILE; the server must not be running."""
     settings = Settings(**values)
-    with reported():
+    with reported(), shown() as begin:
         place_of(settings)
-        backups.restore(file, settings.database, settings.files_folder, force)
-    click.echo(f"Restored and verified: {shown(settings)}")
+        backups.restore(file, settings.database, settings.files_folder, force, begin)
+    click.echo(f"Restored and verified: {place_shown(settings)}")
 
 
-def shown(settings: Settings) -> str:
+def place_shown(settings: Settings) -> str:
     """The store's place as people write it."""
     return str(place_of(settings) or address_shown(settings.database))
 
@@ -93,10 +91,11 @@ def move(source: str, target: str, files: str) -> None:
     are. Who listens to events goes on where he was.
     """
     before, after = Settings(database=source, files=files), Settings(database=target)
-    with reported():
+    with reported(), shown() as begin:
         must_exist(before)
         place_of(after)
-        told(*stores.move(source, target, progress))
+        moved = stores.move(source, target, begin)
+    told(*moved)
     click.echo("The files of attachments are where they were. To serve from the new place:")
     folder = before.files_folder.absolute()
     click.echo(f"switchboard serve --database {address_shown(target)} --files {folder}")
@@ -107,28 +106,6 @@ def told(contents: whole.Contents, tally: whole.Tally) -> None:
     for table, (rows, digest) in tally.lines().items():
         click.echo(f"{table}\t{rows} rows\tSHA-256 {digest[:16]}\tequal")
     click.echo(f"{contents.rows} rows in {len(contents.tables)} tables are equal; check found no faults.")
-
-
-@contextmanager
-def progress(rows: int) -> Iterator[whole.Advance]:
-    """Show how many of these rows have passed: by a bar on a terminal, elsewhere by a line each tenth."""
-    if sys.stderr.isatty():
-        with click.progressbar(length=rows, label="Rows", file=sys.stderr) as bar:
-            yield bar.update
-    else:
-        yield tenths(rows)
-
-
-def tenths(rows: int) -> whole.Advance:
-    passed = 0
-
-    def advance(number: int) -> None:
-        nonlocal passed
-        before, passed = passed, passed + number
-        if before * 10 // rows < (tenth := passed * 10 // rows):
-            click.echo(f"{tenth}0 %", err=True)
-
-    return advance
 
 
 @click.command()
@@ -149,8 +126,8 @@ def export(file: str, **values: Any) -> None:
     Moments are milliseconds since 1970, a yes or no is 1 or 0. newest_id is the newest id that a table has
     ever given out.
     """
-    with opened(Settings(**values)), exports.written(file) as stream:
-        exports.write(stream)
+    with shown() as begin, opened(Settings(**values)), exports.written(file) as stream:
+        exports.write(stream, begin)
     if file != exports.STANDARD:
         click.echo(f"Written: {file}")
 
@@ -165,13 +142,13 @@ def import_command(file: str, **values: Any) -> None:
     it lacks.
     """
     settings = Settings(**values)
-    with reported(), exports.opened(file) as stream:
+    with reported(), shown() as begin, exports.opened(file) as stream:
         place_of(settings)
         contents, rows = exports.read(stream)
-        with stores.to_be_filled(settings.database), progress(2 * contents.rows) as advance:
-            tally = whole.fill(contents, rows, advance)
+        with stores.to_be_filled(settings.database):
+            tally = whole.fill(contents, rows, begin)
             if migrate():
-                whole.refuse_faults()
+                whole.refuse_faults(begin)
     told(contents, tally)
 
 
