@@ -7,14 +7,15 @@ from typing import Any
 import click
 
 from . import __version__, demo
-from .commands import people, stores
+from .commands import deploy, people, stores
+from .commands.grouped import Grouped
 from .commands.opening import opened, place_of, reported, settings_options, store_options
 from .config import Settings, variable
 from .proxies import Proxies
 from .stores import shared_use
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Grouped, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="switchboard")
 def main() -> None:
     """One self-hosted inbox for a gaming community: the forum app, the phone in the game, the website."""
@@ -48,7 +49,7 @@ def serve(with_demo: bool, **values: Any) -> None:
         serving.serve(settings, click.echo)
 
 
-for command in (*stores.COMMANDS, people.user, people.token, people.key):
+for command in (*stores.COMMANDS, people.user, people.token, people.key, *deploy.COMMANDS):
     main.add_command(command)
 
 

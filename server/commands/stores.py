@@ -18,23 +18,33 @@ from models import (
 from .. import backups, exports, stores
 from ..config import Settings
 from ..files import Files
+from .grouped import examples
 from .opening import must_exist, opened, place_of, prepare, reported, settings_options, store_options
 from .progress import shown
 
 
-@click.command(name="migrate")
+@click.command(name="migrate", epilog=examples("switchboard migrate"))
 @store_options
 def migrate_command(**values: Any) -> None:
-    """Bring the store up to date with this program; serve does it by itself on an embedded store."""
+    """Bring the store up to date with this program.
+
+    An embedded store does so by itself at the next command, after a copy of it was made; a database server
+    only when asked to, so that all who use it can be stopped first.
+    """
     with reported():
         steps = prepare(Settings(**values), migrating=True)
     click.echo("\n".join(f"done: {step}" for step in steps) or "The store is up to date.")
 
 
-@click.command(name="check")
+@click.command(name="check", epilog=examples("switchboard check && echo all is well"))
 @store_options
 def check_command(**values: Any) -> None:
-    """Verify every invariant of the store, changing nothing; each fault is told by id."""
+    """Verify every invariant of the store, changing nothing.
+
+    Every count is compared with a recount, every reference with its row, every file with its digest. Each
+    fault is a line on standard output that names the row by its id, and ends the command with status 1. The
+    server may be running.
+    """
     settings = Settings(**values)
     with reported(), shown() as begin:
         must_exist(settings)
@@ -50,23 +60,36 @@ def check_command(**values: Any) -> None:
     click.echo("No faults found.")
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "switchboard backup monday.tar",
+        "switchboard backup /srv/backups/$(date +%F).tar --database sqlite:////var/lib/switchboard/switchboard.db",
+    )
+)
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @store_options
 def backup(file: Path, **values: Any) -> None:
-    """Write the store and its files into FILE, while the server runs, and verify what was written."""
+    """Write the store and its files into FILE, also while it is served.
+
+    What was written is unpacked and checked before FILE appears under its name, so that FILE is a whole backup
+    or is not there. Of a store on PostgreSQL it can be restored into an embedded one, and the other way round.
+    """
     settings = Settings(**values)
     with shown() as begin, opened(settings) as files:
         backups.write(files, file, begin)
     click.echo(f"Written and verified: {file}")
 
 
-@click.command()
+@click.command(epilog=examples("switchboard restore monday.tar", "switchboard restore monday.tar --force"))
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--force", is_flag=True, help="Replace a store that is there already.")
 @store_options
 def restore(file: Path, force: bool, **values: Any) -> None:
-    """Make the store anew from a backup FILE; the server must not be running."""
+    """Make the store anew from the backup FILE, while it is not served.
+
+    FILE is checked before anything is touched. Where it is interrupted, the old store is there or the new
+    one, each with all of its files.
+    """
     settings = Settings(**values)
     with reported(), shown() as begin:
         place_of(settings)
@@ -79,12 +102,16 @@ def place_shown(settings: Settings) -> str:
     return str(place_of(settings) or address_shown(settings.database))
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "switchboard move sqlite:///switchboard.db postgresql://switchboard@db.example.org/switchboard"
+    )
+)
 @click.argument("source", metavar="FROM")
 @click.argument("target", metavar="TO")
 @settings_options("files")
 def move(source: str, target: str, files: str) -> None:
-    """Fill a new store at TO with all that is in the store at FROM, such as sqlite:///a.db postgresql://b/c.
+    """Fill a new store at TO with all that is in the store at FROM.
 
     FROM stays as it is and must not be served meanwhile; TO has to be empty or not there yet. Ids stay the
     same. All is moved or nothing, and it is compared afterwards. The files of attachments stay where they
@@ -108,13 +135,19 @@ def told(contents: whole.Contents, tally: whole.Tally) -> None:
     click.echo(f"{contents.rows} rows in {len(contents.tables)} tables are equal; check found no faults.")
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "switchboard export all.jsonl.gz",
+        "switchboard export - | jq -r 'select(.table == \"message\").body'",
+    )
+)
 @click.argument("file")
 @store_options
 def export(file: str, **values: Any) -> None:
-    """Write all that the store holds to FILE as lines of JSON, while the server runs; - is standard output.
+    """Write all that the store holds to FILE as lines of JSON.
 
-    A FILE that ends with .gz is compressed. Files of attachments are not in it.
+    A FILE that ends with .gz is compressed, and - is standard output. The server may be running. Files of
+    attachments are not in it.
 
     \b
     The first line:  {"switchboard": VERSION, "step": NEWEST STEP OF THE STORE,
@@ -132,14 +165,17 @@ def export(file: str, **values: Any) -> None:
         click.echo(f"Written: {file}")
 
 
-@click.command(name="import")
+@click.command(
+    name="import",
+    epilog=examples("switchboard import all.jsonl.gz --database sqlite:///new.db"),
+)
 @click.argument("file")
 @store_options
 def import_command(file: str, **values: Any) -> None:
-    """Fill a new store with an export FILE; - is standard input. All comes in, or nothing.
+    """Fill a new store with what was exported to FILE.
 
-    The store has to be empty or not there yet. What was exported from an older store takes the steps that
-    it lacks.
+    A FILE that ends with .gz is compressed, and - is standard input. All comes in, or nothing. The store
+    has to be empty or not there yet. What was exported from an older store takes the steps that it lacks.
     """
     settings = Settings(**values)
     with reported(), shown() as begin, exports.opened(file) as stream:

@@ -103,11 +103,17 @@ def haproxy(fleet: Fleet, folder: Path) -> Iterator[str]:
 
 @contextmanager
 def running(
-    name: str, arguments: list[str], port: int, folder: Path, user: str | None = None
+    name: str,
+    arguments: list[str],
+    port: int,
+    folder: Path,
+    user: str | None = None,
+    environment: dict[str, str] | None = None,
 ) -> Iterator[None]:
     """A program that listens at *port*, for this time."""
     with (folder / f"{name}.out").open("wb") as out:
-        process = subprocess.Popen([program(name), *arguments], stdout=out, stderr=out, user=user)
+        command = [program(name), *arguments]
+        process = subprocess.Popen(command, stdout=out, stderr=out, user=user, env=environment)
         try:
             wait_for(port, process, folder / f"{name}.out")
             yield
@@ -128,7 +134,25 @@ def wait_for(port: int, process: "subprocess.Popen[bytes]", out: Path) -> None:
                 time.sleep(0.05)
 
 
-PROXIES: dict[str, Any] = {"nginx": nginx, "haproxy": haproxy}
+@contextmanager
+def caddy(fleet: Fleet, folder: Path) -> Iterator[str]:
+    """The address of a Caddy in front of two servers, with the example."""
+    port = free_port()
+    # Only one Caddy at a time has the port at which it can be asked about itself; nobody asks here.
+    text = filled_in(DEPLOY / "Caddyfile", **{"grace_period 5s": "grace_period 5s\n\tadmin off"})
+    (folder / "Caddyfile").write_text(text)
+    own = {"HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
+    example = {"SITE": f"http://127.0.0.1:{port}", "SERVERS": " ".join(places(fleet).values())}
+    command = ["run", "--adapter", "caddyfile", "--config", str(folder / "Caddyfile")]
+    with running("caddy", command, port, folder, environment={**os.environ, **own, **example}):
+        yield f"http://127.0.0.1:{port}"
+
+
+PROXIES: dict[str, Any] = {"nginx": nginx, "haproxy": haproxy, "caddy": caddy}
+
+
+# Those that send a call on to another server where they could not send it.
+SENDING_ON = ("nginx", "haproxy")
 
 
 @pytest.fixture(params=PROXIES)
@@ -141,6 +165,7 @@ def proxy(request: pytest.FixtureRequest, fleet: Fleet, tmp_path: Path) -> Itera
 # Behind a proxy
 
 
+@pytest.mark.parametrize("proxy", SENDING_ON, indirect=True)
 def test_a_restart_fails_no_call(fleet: Fleet, proxy: str) -> None:
     """While one server after the other is started anew, no call fails and nothing is lost or doubled."""
     room = Room(fleet.servers[0], CALLERS)
