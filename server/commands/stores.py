@@ -63,7 +63,7 @@ def check_command(**values: Any) -> None:
 @click.command(
     epilog=examples(
         "switchboard backup monday.tar",
-        "switchboard backup /srv/backups/$(date +%F).tar --database sqlite:////var/lib/switchboard/switchboard.db",
+        "switchboard backup /srv/backups/$(date +%F).tar",
     )
 )
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
@@ -71,8 +71,8 @@ def check_command(**values: Any) -> None:
 def backup(file: Path, **values: Any) -> None:
     """Write the store and its files into FILE, also while it is served.
 
-    What was written is unpacked and checked before FILE appears under its name, so that FILE is a whole backup
-    or is not there. Of a store on PostgreSQL it can be restored into an embedded one, and the other way round.
+    What was written is unpacked and checked before FILE appears under its name, so that FILE is a whole
+    backup or is not there. It can be restored on another engine than that of its store.
     """
     settings = Settings(**values)
     with shown() as begin, opened(settings) as files:
