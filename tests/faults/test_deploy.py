@@ -342,7 +342,7 @@ def test_the_unit_takes_away(confining: str, what: str) -> None:
 def test_the_server_works_as_confined_as_in_its_unit(
     confining: str, cluster: engines.Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: str
 ) -> None:
-    """With the system calls, addresses and memory that the unit leaves it, the server answers and ends well."""
+    """With what the unit leaves it of calls, addresses and memory, the server answers and ends well."""
     address = f"sqlite:///{tmp_path}/live.db" if store == "embedded" else cluster.empty(tmp_path, "confined")
     with monkeypatch.context() as patched:
         patched.setattr(sys, "executable", confining)

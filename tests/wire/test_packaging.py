@@ -82,18 +82,8 @@ def test_the_package_holds_all_that_it_needs(wheel: Path) -> None:
 
 def test_the_installed_command_has_its_files(wheel: Path, tmp_path: Path) -> None:
     """Installing the package gives the command, which shows the examples that came with it."""
-    install = [
-        sys.executable,
-        "-m",
-        "pip",
-        "install",
-        "-q",
-        "--no-deps",
-        "--target",
-        str(tmp_path),
-        str(wheel),
-    ]
-    subprocess.run(install, capture_output=True, timeout=90, check=True)
+    install = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(tmp_path)]
+    subprocess.run([*install, str(wheel)], capture_output=True, timeout=90, check=True)
     command = [str(tmp_path / "bin" / "switchboard"), "deploy", "show", "systemd"]
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     shown = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, timeout=SECONDS)
@@ -310,9 +300,7 @@ def test_fish_completes(path: str, tmp_path: Path) -> None:
     asked = 'switchboard completion fish | source; complete -C "switchboard comple"'
     environment = {**os.environ, "PATH": path, "HOME": str(tmp_path)}
     command = ["fish", "--no-config", "-c", asked]
-    answer = subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=SECONDS, check=True
-    )
+    answer = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=SECONDS)
     assert answer.stdout.startswith("completion\t")
 
 
