@@ -271,7 +271,7 @@ SHELLS = {
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_a_shell_completes(shell: str, path: str, tmp_path: Path) -> None:
-    """A command that was begun is completed when the tabulator key is pressed."""
+    """An option that was begun is completed when the tabulator key is pressed."""
     if shutil.which(shell) is None:
         pytest.skip(f"there is no {shell} here")
     command, loads = SHELLS[shell]
@@ -284,9 +284,8 @@ def test_a_shell_completes(shell: str, path: str, tmp_path: Path) -> None:
     try:
         os.write(screen, f"{loads}; echo LOA''DED\n".encode())
         until(screen, rb"LOADED")
-        # The word is begun where no other command begins, and completed up to its end.
-        os.write(screen, b"switchboard comple\t")
-        until(screen, rb"completion")
+        os.write(screen, b"switchboard token add --lab\t")
+        until(screen, rb"--label")
     finally:
         process.kill()
         process.wait()
