@@ -16,11 +16,13 @@ from pathlib import Path
 
 import engines
 import pytest
+from builders import Cast
 from click.testing import CliRunner
 
 from models import check, close_store, migrate, open_store, whole, work
 from server import backups, demo, exports, stores
 from server.__main__ import main
+from server.actions import accounts
 from server.config import Settings
 from server.files import Files
 
@@ -49,10 +51,11 @@ class Heard:
 
 
 @pytest.fixture
-def used(store: Settings) -> Settings:
-    """A store with the demo cast."""
-    demo.fill(store, Files(store.files_folder))
-    return store
+def used(cast: Cast) -> Settings:
+    """A store in which something was said, with a file."""
+    cast.ann.starts("Lunch", cast.bob)
+    accounts.set_avatar(cast.files, cast.ann.user, demo.picture((9, 9), "red"))
+    return cast.settings
 
 
 @pytest.fixture
