@@ -1,4 +1,4 @@
-"""The list of all commands, by what they are for."""
+"""How help looks: all commands by what they are for, and examples below each."""
 
 import click
 
