@@ -18,7 +18,6 @@ from peewee import (
     DatabaseProxy,
     EnclosedNodeList,
     Entity,
-    IntegrityError,
     Model,
     NodeList,
     PeeweeException,
@@ -43,7 +42,7 @@ def now() -> datetime.datetime:
 
 
 # The newest messages are read again and again; a moment that is the same object is also written faster.
-@functools.lru_cache(10_000)
+@functools.lru_cache(1000)
 def moment(number: int) -> datetime.datetime:
     """The moment that is stored as this number."""
     return from_seconds(number / 1000, UTC)
@@ -269,8 +268,9 @@ def connected(url: str, durability: str = "full") -> Any:
         engine = engine_at(url, durability)
         engine.connect()
     except (PeeweeException, RuntimeError, ValueError, ImportError) as error:
-        reason = " ".join(str(error).split())
-        raise StoreError(f"The store {address_shown(url)} cannot be opened: {reason}.") from error
+        reason = "; ".join(" ".join(line.split()) for line in str(error).splitlines())
+        ending = "" if reason.endswith("?") else "."
+        raise StoreError(f"The store {address_shown(url)} cannot be opened: {reason}{ending}") from error
     return engine
 
 
@@ -363,11 +363,5 @@ def is_empty() -> bool:
 
 def migrate() -> list[str]:
     """Bring the store up to date; the names of the steps that were taken."""
-    try:
-        with database.obj.alone():
-            return list(runner().up())
-    except IntegrityError:
-        # Another process took the same step at the same moment, and this one has been rolled back.
-        if pending_migrations():
-            raise
-        return []
+    with database.obj.alone():
+        return list(runner().up())

@@ -2,20 +2,67 @@
 
 import dataclasses
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
+from click.exceptions import NoArgsIsHelpError
 
 from . import __version__, demo
 from .commands import deploy, people, stores
+from .commands.config import config
 from .commands.grouped import Grouped
-from .commands.opening import opened, place_of, reported, settings_options, store_options
+from .commands.opening import (
+    must_be_writable,
+    must_keep_files,
+    opened,
+    place_of,
+    reported,
+    settings_options,
+    store_options,
+)
 from .config import Settings, variable
-from .proxies import Proxies
 from .stores import shared_use
 
 
-@click.group(cls=Grouped, context_settings={"help_option_names": ["-h", "--help"]})
+@contextmanager
+def in_one_sentence() -> Iterator[None]:
+    """What is said of wrong words: what is wrong, and what may be meant or where to look."""
+    try:
+        yield
+    except NoArgsIsHelpError:
+        raise
+    except click.UsageError as error:
+        raise click.UsageError(sentence(error)) from error
+
+
+def sentence(error: click.UsageError) -> str:
+    nearest: list[str] | None = getattr(error, "possibilities", None)
+    if nearest:
+        return f"{error.message.rstrip('.')}; did you mean {nearest[0]}?"
+    if error.ctx is None or (isinstance(error, click.BadParameter) and error.message):
+        return error.format_message()
+    return f"{error.format_message().rstrip('.')}; see {error.ctx.command_path} --help."
+
+
+class Program(Grouped):
+    """Says in one sentence what is wrong, as all commands do."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        with in_one_sentence():
+            return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with in_one_sentence():
+            return super().invoke(ctx)
+
+
+@click.group(
+    cls=Program,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="To try it: switchboard serve --demo",
+)
 @click.version_option(__version__, prog_name="switchboard")
 def main() -> None:
     """One self-hosted inbox for a gaming community: the forum app, the phone in the game, the website."""
@@ -39,7 +86,8 @@ def serve(with_demo: bool, **values: Any) -> None:
 
     settings = Settings(**values)
     with reported():
-        Proxies(settings.proxies)
+        must_be_writable(settings)
+        must_keep_files(settings)
         host, port = serving.free_address(settings.host, settings.port)
     settings = dataclasses.replace(settings, host=host, port=port)
     with reported(), shared_use(place_of(settings)):
@@ -49,7 +97,7 @@ def serve(with_demo: bool, **values: Any) -> None:
         serving.serve(settings, click.echo)
 
 
-for command in (*stores.COMMANDS, people.user, people.token, people.key, *deploy.COMMANDS):
+for command in (*stores.COMMANDS, people.user, people.token, people.key, config, *deploy.COMMANDS):
     main.add_command(command)
 
 
@@ -57,10 +105,10 @@ for command in (*stores.COMMANDS, people.user, people.token, people.key, *deploy
 @store_options
 def reference_command(**values: Any) -> None:
     """Write the method reference, as Markdown."""
-    from .app import sections
-    from .wire import reference
+    from .faces.published import sections
+    from .wire.reference import markdown
 
-    click.echo(reference.markdown(sections()))
+    click.echo(markdown(sections()))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """The application: which door answers an address, and what HTTP adds to the answer."""
 
-import functools
 import json
 import logging
 import re
@@ -8,50 +7,36 @@ import secrets
 import time
 from base64 import b64decode
 from collections.abc import Callable, Mapping
-from html import escape
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import dump_options_header
 
 from models import User, open_store, probe
 
-from . import __version__, pictures
+from . import pictures
 from .actions import access
 from .config import Settings
 from .errors import NotFound, Refusal, Unavailable, WrongVerb
-from .faces import chat, phone, tapatalk
+from .faces import chat, pages, published, tapatalk
+from .faces.published import EXAMPLE_SERVER, METHODS
 from .files import Files
 from .http import Request, Response
+from .pages import PageDoor
 from .passwords import Passwords, slots_for
 from .proxies import Proxies
 from .rest import NO_GUESSING, RestDoor, plain_path
-from .visits import COOKIE, House, Listening, Visit, storage
-from .wire import openapi
+from .visits import House, Listening, Visit, storage
 from .wire.coding import deflated, inflated
 from .wire.rest import head_of, problem
 from .wire.types import File
-from .wire.xmlrpc import SYSTEM, Dispatcher
-
-if TYPE_CHECKING:
-    from .wire.reference import Section
+from .wire.xmlrpc import Dispatcher
 
 log = logging.getLogger("switchboard")
 
-ENDPOINTS = ("/mobiquo/mobiquo.php", "/mobiquo/mobiquo", "/mobiquo", "/RPC2")
 ATTACHMENT = re.compile(r"/attachments/([0-9]{1,18})/(thumbnail/)?[^/]+", re.ASCII)
 MULTIPART_ROOM = 64 * 1024
-METHODS = SYSTEM | tapatalk.face.methods | phone.face.methods
-GENERAL = (
-    "This address takes XML-RPC calls, from any XML-RPC client. An optional parameter is left out at the "
-    "end, or skipped with an empty string, an empty array or nil.\n\n"
-    "Faults: -32700 what came is no call, -32601 no such method, -32602 wrong arguments, 401 no or a wrong "
-    "server key, 422 another call under a server key's Idempotency-Key, 503 the store cannot be used at this "
-    "moment, -32603 an error of the server's own."
-)
-# What stands in documents for the address under which a client knows the server.
-EXAMPLE_SERVER = "http://127.0.0.1:8000"
 XML_HEAD = {
     "Content-Type": "text/xml; charset=UTF-8",
     "Vary": "Accept-Encoding",
@@ -77,13 +62,13 @@ class App:
         self.proxies = Proxies(settings.proxies)
         self.house = House(settings, self.files, Passwords(slots_for(settings.workers)))
         self.chat = RestDoor(chat.face.routes.values(), settings)
+        self.pages = PageDoor(pages.face.routes.values())
         self.routes: dict[str, dict[str, Callable[[Visit], Response]]] = {
-            **{path: {"POST": self.xmlrpc, "GET": self.page} for path in ENDPOINTS},
+            **{path: {"POST": self.xmlrpc, "GET": self.pages} for path in pages.ENDPOINTS},
             "/mobiquo/upload.php": {"POST": self.upload},
             "/mobiquo/avatar.php": {"GET": self.avatar},
             "/healthz": {"GET": self.health},
             "/openapi.json": {"GET": self.openapi},
-            "/docs": {"GET": self.docs},
         }
 
     def respond(self, request: Request) -> tuple[Response, Listening | None]:
@@ -110,8 +95,10 @@ class App:
 
     def find(self, visit: Visit) -> Callable[[Visit], Response]:
         path, verb = plain_path(visit.request.path), visit.request.verb
-        if path not in self.routes and self.chat.holds(path):
-            return self.chat
+        if path not in self.routes:
+            for door in (self.chat, self.pages):
+                if door.holds(path):
+                    return door
         verbs = {"GET": self.attachment} if ATTACHMENT.fullmatch(path) else self.routes.get(path)
         if verbs is None:
             raise NotFound("There is nothing at this address.")
@@ -178,14 +165,8 @@ class App:
         head = {"Content-Type": answer.media_type, **answer.headers, **self.chat.of_origin(origin)}
         return Response(answer.body, error.code, head)
 
-    def page(self, visit: Visit) -> Response:
-        return for_people(reference_page())
-
-    def docs(self, visit: Visit) -> Response:
-        return for_people(chat_page().replace(EXAMPLE_SERVER.encode(), escape(visit.address_of("")).encode()))
-
     def openapi(self, visit: Visit) -> Response:
-        document = chat_json().replace(EXAMPLE_SERVER, json.dumps(visit.address_of(""))[1:-1])
+        document = published.chat_json().replace(EXAMPLE_SERVER, json.dumps(visit.address_of(""))[1:-1])
         origin = self.chat.of_origin(visit.request.header("origin"))
         return guarded(document.encode(), "application/json", origin)
 
@@ -201,63 +182,6 @@ def log_request(*parts: object) -> None:
         log.info(" ".join(str(part)[:100].encode("unicode_escape").decode() for part in parts))
 
 
-@functools.cache
-def reference_page() -> bytes:
-    # Only here is lxml needed for it, which is some five megabytes.
-    from .wire import reference
-
-    return reference.page(f"Switchboard {__version__}", xmlrpc_sections())
-
-
-# Both are made once, for any address: making them takes long, and a client can make up addresses.
-@functools.cache
-def chat_page() -> bytes:
-    from .wire import reference
-
-    return reference.page(f"Switchboard {__version__}", [chat_section()])
-
-
-@functools.cache
-def chat_json() -> str:
-    return json.dumps(chat_document(EXAMPLE_SERVER))
-
-
-def chat_document(server: str) -> dict[str, Any]:
-    """The chat door as programs read it, for clients that reach it at the address *server*."""
-    about = openapi.About(chat.TITLE, __version__, chat.ABOUT, chat.SECURITY, server)
-    return openapi.document(chat.face.routes.values(), about, chat.OTHERS)
-
-
-def chat_section() -> "Section":
-    from .wire import restpage
-    from .wire.reference import Section
-
-    return Section("Chat", chat.ABOUT, list(restpage.entries(chat_document(EXAMPLE_SERVER))))
-
-
-def sections() -> "list[Section]":
-    """The reference: everything that is published, face by face."""
-    return [*xmlrpc_sections(), chat_section()]
-
-
-def xmlrpc_sections() -> "list[Section]":
-    from .wire.reference import Section
-
-    forum = [*tapatalk.face.methods.values(), *tapatalk.face.forms.values()]
-    return [
-        Section("XML-RPC", GENERAL, SYSTEM.values()),
-        Section("Forum", tapatalk.ABOUT, forum),
-        Section("Phone", phone.ABOUT, phone.face.methods.values()),
-    ]
-
-
-def for_people(page: bytes) -> Response:
-    from .wire import reference
-
-    policy = {"Content-Security-Policy": f"{POLICY}; style-src '{reference.STYLE_DIGEST}'"}
-    return guarded(page, "text/html; charset=utf-8", policy)
-
-
 def plain(text: str, status: int = 200, head: Mapping[str, str] = MappingProxyType({})) -> Response:
     return Response(f"{text}\n".encode(), status, {**PLAIN_HEAD, **head})
 
@@ -268,14 +192,8 @@ def xml(visit: Visit, body: bytes) -> Response:
     if accepts_gzip(visit.request) and (small := deflated(body)):
         head["Content-Encoding"], body = "gzip", small
     if visit.cookie is not None:
-        head["Set-Cookie"] = session_cookie(visit)
+        head["Set-Cookie"] = visit.cookie_set
     return Response(body, 200, head)
-
-
-def session_cookie(visit: Visit) -> str:
-    value = visit.cookie or "deleted"
-    ends = "" if visit.cookie else "; Max-Age=0"
-    return f"{COOKIE}={value}; Path=/{ends}; HttpOnly; SameSite=Lax{'; Secure' if visit.is_secure else ''}"
 
 
 def accepts_gzip(request: Request) -> bool:

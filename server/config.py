@@ -1,4 +1,4 @@
-"""Every setting, declared once; nothing else reads the environment."""
+"""Every setting, declared once: its flag, variable, key in the file and row in the README follow from it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -9,9 +9,14 @@ PREFIX = "SWITCHBOARD_"
 
 
 def setting(
-    default: Any, meaning: str, choices: tuple[str, ...] = (), least: float = 0, most: int | None = None
+    default: Any,
+    meaning: str,
+    choices: tuple[str, ...] = (),
+    least: float = 0,
+    most: int | None = None,
+    is_secret: bool = False,
 ) -> Any:
-    metadata = {"meaning": meaning, "choices": choices, "range": (least, most)}
+    metadata = {"meaning": meaning, "choices": choices, "range": (least, most), "is_secret": is_secret}
     return field(default=default, metadata=metadata)
 
 
@@ -21,7 +26,7 @@ class Settings:
 
     host: str = setting("127.0.0.1", "address to listen on")
     port: int = setting(8000, "port to listen on; 0 takes a free one", most=65535)
-    database: str = setting("sqlite:///switchboard.db", "the store's address")
+    database: str = setting("sqlite:///switchboard.db", "the store's address", is_secret=True)
     durability: str = setting(
         "full", "what a commit waits for: full the disk, relaxed nothing", ("full", "relaxed")
     )
@@ -54,6 +59,9 @@ class Settings:
     )
     most_listeners: int = setting(50, "most live answers that one user may have at a process; 0: no limit")
     heartbeat: float = setting(20.0, "seconds between signs of life to those who listen", least=0.1)
+    unread: float = setting(
+        60.0, "seconds after which a client that takes nothing of its answer is cut off", least=0.1
+    )
     login_burst: int = setting(10, "failed logins per account and address; 0: no limit")
     login_interval: float = setting(60.0, "seconds between further attempts after that", least=0.001)
 

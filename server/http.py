@@ -6,11 +6,14 @@ from io import BytesIO
 from typing import IO, Any
 
 from werkzeug.datastructures import FileStorage, Headers, MultiDict
+from werkzeug.exceptions import BadRequest
 from werkzeug.formparser import FormDataParser
 from werkzeug.sansio.request import Request as Head
 from werkzeug.utils import cached_property
 
 MOST_FORM_PARTS, MOST_FORM_TEXT = 20, 500_000
+# As long as RFC 2046 lets it be. Of each boundary patterns are made, and Python keeps the last 512 patterns.
+LONGEST_BOUNDARY = 70
 
 
 class Request:
@@ -65,6 +68,8 @@ class Request:
             in_memory, max_form_memory_size=MOST_FORM_TEXT, max_form_parts=MOST_FORM_PARTS
         )
         kind, options = self.head.mimetype, self.head.mimetype_params
+        if len(options.get("boundary", "")) > LONGEST_BOUNDARY:
+            raise BadRequest("The boundary between the parts of the form is too long.")
         _, texts, files = parser.parse(BytesIO(body), kind, len(body), options)
         return texts.to_dict(), files
 

@@ -25,6 +25,8 @@ from .errors import Unavailable
 STOP_SECONDS = 8
 BACKLOG = 4096
 HEADER_MILLISECONDS = 10_000
+# What a head may take, and how much of a body is read at once.
+HEADER_BYTES = 64 * 1024
 LOOPBACK = ("127.", "::1", "localhost")
 
 
@@ -44,7 +46,7 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
         websockets=False,
         backlog=BACKLOG,
         respawn_failed_workers=True,
-        http1_settings=HTTP1Settings(header_read_timeout=HEADER_MILLISECONDS),
+        http1_settings=HTTP1Settings(header_read_timeout=HEADER_MILLISECONDS, max_buffer_size=HEADER_BYTES),
         workers_kill_timeout=STOP_SECONDS,
         log_level=LogLevels.warning,
     )
@@ -143,7 +145,7 @@ def free_address(host: str, port: int) -> tuple[str, int]:
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise Unavailable(
-            f"Cannot listen at {host}, port {port}: {reason}. Another --port or --host may do."
+            f"Cannot listen at {host}, port {port}: {reason}; another --port or --host may do."
         ) from error
 
 

@@ -3,9 +3,11 @@
 import base64
 import datetime
 import errno
+import functools
 import json
 import logging
 import secrets
+import time
 import urllib.parse
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -52,6 +54,8 @@ COOKIE = "xf_session"
 # The name that stands beside a server key in HTTP Basic; who is called so has to log in or use a token.
 SERVER_NAME = "server"
 SESSION_TOUCH = datetime.timedelta(hours=1)
+# After so long the right to do something is asked for anew.
+LONG_SECONDS = 0.1
 SEEN_TOUCH = datetime.timedelta(seconds=30)
 HEAD_KEY = KEY.lower()
 FORM_TYPES = ("", "application/x-www-form-urlencoded", "multipart/form-data", "text/plain")
@@ -99,9 +103,9 @@ class Visit:
     None to leave it as it is. *id*, *called* and *outcome* are for the log: what was called, and what came
     of it where that is more than HTTP's status.
 
-    At a REST door *takes_cookie* is off; *status* is the answer's, *repeats* name a request that may come
-    again and digest it. *secret* is the access token, where one was used. *live* is the wish that the answer
-    goes on.
+    *takes_forms* is on where forms are what an address is for. At a REST door *takes_cookie* is off; *status*
+    is the answer's, *repeats* name a request that may come again and digest it. *secret* is the access token,
+    where one was used. *live* is the wish that the answer goes on.
     """
 
     def __init__(self, request: Request, house: House) -> None:
@@ -110,10 +114,12 @@ class Visit:
         self.address = accounts.network(request.client)
         self.cookie: str | None = None
         self.takes_cookie = True
+        self.takes_forms = request.path.endswith("/upload.php")
         self.secret = ""
         self.status = 200
         self.repeats: list[Repeat] = []
         self.live: Listening | None = None
+        self.known_at = time.monotonic()
         self.id = new_id()
         self.called, self.outcome = request.path, ""
 
@@ -129,11 +135,12 @@ class Visit:
             return work() if kind == "none" else transact(self.afresh(work), writes=kind == "write")
 
     def afresh(self, work: Callable[[], T]) -> Callable[[], T]:
-        """*work* from the same beginning, however often it has to be tried."""
+        """*work* from the same beginning, however often it is tried, for whoever still may have it done."""
         status, cookie = self.status, self.cookie
 
         def attempt() -> T:
             self.status, self.cookie = status, cookie
+            self.refuse_fallen()
             return work()
 
         return attempt
@@ -152,10 +159,22 @@ class Visit:
             value = work()
             return self.status, json.dumps(value)
 
-        holder, attempt = self.holder, self.afresh(done)
+        attempt = self.afresh(functools.partial(repeats.once, self.holder, keys, done))
         with storage():
-            self.status, body = transact(lambda: repeats.once(holder, keys, attempt), writes=True)
+            self.status, body = transact(attempt, writes=True)
         return json.loads(body)
+
+    def refuse_fallen(self) -> None:
+        """Refuse whoever has lost his right while his call waited; asked only where that was long."""
+        if time.monotonic() - self.known_at < LONG_SECONDS:
+            return
+        self.known_at, identity = time.monotonic(), self.__dict__.get("identity")
+        if isinstance(identity, Script) and not accounts.has_key(identity.key_id):
+            raise NotAuthenticated("This method asks for a server key.")
+        if isinstance(identity, User):
+            is_revoked = self.secret and not by_token(self.secret)
+            if is_revoked or not accounts.stands(identity):
+                raise NotAuthenticated()
 
     @property
     def head_key(self) -> str:
@@ -322,10 +341,11 @@ class Visit:
                 "This call comes from another site's page, so the session cookie does not count."
             )
 
-    @property
-    def takes_forms(self) -> bool:
-        """Whether forms are what this address is for."""
-        return self.request.path.endswith("/upload.php")
+    def refuse_foreign(self) -> None:
+        """Refuse a form that no page of this server's own has sent, as far as the browser says; all do."""
+        site, origin = self.request.header("sec-fetch-site"), self.request.header("origin")
+        if site not in (None, "same-origin") or not (site or origin) or not self.is_own(origin):
+            raise NotAllowed("This form does not come from a page of this server.")
 
     def is_own(self, origin: str | None) -> bool:
         if origin is None:
@@ -347,7 +367,15 @@ class Visit:
 
     def address_of(self, path: str) -> str:
         """The absolute address of a *path* here, as this client knows the server."""
-        return (self.settings.url.rstrip("/") or self.request.head.host_url.rstrip("/")) + path
+        head = self.request.head
+        return (self.settings.url.rstrip("/") or f"{head.scheme}://{head.host}") + path
+
+    @property
+    def cookie_set(self) -> str:
+        """What the answer's head says of the session cookie where that changes."""
+        value, ends = self.cookie or "deleted", "" if self.cookie else "; Max-Age=0"
+        secure = "; Secure" if self.is_secure else ""
+        return f"{COOKIE}={value}; Path=/{ends}; HttpOnly; SameSite=Lax{secure}"
 
     @property
     def is_secure(self) -> bool:

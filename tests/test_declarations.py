@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from server.app import METHODS
+from server.faces.published import METHODS
 from server.faces.tapatalk import face
 from server.wire.types import Array, Codec, Keyed, OrFalse, Struct
 

@@ -49,6 +49,7 @@ MAY_IMPORT = {
         "server.visits",
         "server.wire",
     },
+    "server.pages": {"server.errors", "server.http", "server.rest", "server.visits", "server.wire"},
     "server.faces": {
         "models",
         "server.actions",

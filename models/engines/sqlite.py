@@ -5,7 +5,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -123,9 +123,9 @@ class Embedded(SqliteDatabase):
         finally:
             self.execute_sql(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
 
-    def alone(self) -> AbstractContextManager[None]:
-        """Each step of a migration takes the write lock by itself."""
-        return nullcontext()
+    def alone(self) -> AbstractContextManager[Any]:
+        """All steps of a migration are one transaction, and whoever else wants to take them waits for it."""
+        return self.transaction()
 
     def copy_to(self, target: Path) -> None:
         """Write a copy of the store, as it is at one moment, to *target*, for its owner alone.
@@ -213,6 +213,8 @@ def options(durability: str) -> dict[str, Any]:
             "foreign_keys": 1,
             "wal_autocheckpoint": 4000,
             "mmap_size": 2**30,
+            # KiB for every thread: what is read comes from the mapped file, only what is written needs it.
+            "cache_size": -500,
             "temp_store": "memory",
         },
     }

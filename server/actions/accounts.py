@@ -96,8 +96,13 @@ def confirm(user: User) -> None:
 
     To check one takes a while, and what ends his sessions and tokens can come between.
     """
-    if not User.enabled().where(User.id == user.id, User.password == user.password).exists():
+    if not stands(user):
         raise WrongPassword()
+
+
+def stands(user: User) -> bool:
+    """Whether a *user* who was known a while ago still is, enabled and with the same password."""
+    return bool(User.enabled().where(User.id == user.id, User.password == user.password).exists())
 
 
 def begin_session(user: User, address: str, anonymous: bool) -> str:
@@ -286,6 +291,11 @@ def add_key(label: str) -> str:
     secret = new_secret()
     ServerKey.create(digest=digest_of(secret), label=label)
     return secret
+
+
+def has_key(key_id: int) -> bool:
+    """Whether the game server's key with this id still opens something."""
+    return bool(ServerKey.select().where(ServerKey.id == key_id).exists())
 
 
 def revoke_key(key_id: int) -> None:

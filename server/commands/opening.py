@@ -28,40 +28,82 @@ from ..config import Settings, variable
 from ..errors import Refusal
 from ..files import Files
 from ..stores import shared_use
+from .sources import FIELDS, TYPES, Sources, without_newline
 
 OWN_ERRORS = (Refusal, StoreError, backups.BadBackup, exports.BadExport)
+
+
+class SettingOption(click.Option):
+    """An option of a setting, whose variable is read together with the file and all other variables."""
+
+    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
+        return None
+
+    def get_error_hint(self, ctx: click.Context | None) -> str:
+        return self.opts[0]
 
 
 def setting_option(field: dataclasses.Field[Any]) -> Any:
     """The command-line option of a declared setting."""
     return click.option(
-        f"--{field.name.replace('_', '-')}",
-        type=option_type(field),
+        flag(field.name),
+        cls=SettingOption,
+        type=TYPES[field.name],
         default=field.default,
-        show_default=True,
+        show_default=field.default != "",
         envvar=variable(field.name),
         show_envvar=True,
         help=field.metadata["meaning"],
     )
 
 
-def option_type(field: dataclasses.Field[Any]) -> Any:
-    """What a setting accepts: one of its choices, or a number in its range, or text."""
-    if field.metadata["choices"]:
-        return click.Choice(field.metadata["choices"])
-    kinds = {int: click.IntRange, float: click.FloatRange}
-    kind = kinds.get(type(field.default))
-    return kind(*field.metadata["range"]) if kind else str
+def flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def config_option(heeded: Callable[..., Any] | None = None) -> Callable[[Any], Any]:
+    """The option that names the file of settings."""
+    return click.option(
+        "--config",
+        metavar="FILE",
+        envvar=variable("config"),
+        show_envvar=True,
+        help="a file of settings, in TOML",
+        # Before all others: what it says is what they are where they are not given.
+        is_eager=True,
+        expose_value=heeded is None,
+        callback=heeded,
+    )
+
+
+def sources(config: str | None) -> Sources:
+    return Sources(os.environ, Path(without_newline(config)) if config else None)
+
+
+def heed(ctx: click.Context, option: click.Parameter, config: str | None) -> None:
+    """Let the file and the environment give what flags do not, also where a command has no such flag."""
+    if ctx.resilient_parsing:
+        return
+    found = sources(config)
+    if found.faults:
+        raise click.ClickException(found.faults[0])
+    values = {name: given.value for name, given in found.given.items()}
+    ctx.default_map = values
+    flags = {each.name for each in ctx.command.params}
+    ctx.params |= {
+        field.name: values.get(field.name, field.default) for field in FIELDS if field.name not in flags
+    }
+    ctx.obj = found
 
 
 def settings_options(*names: str) -> Callable[[Any], Any]:
-    """Options for the settings with these names, or for all."""
+    """Flags for the settings with these names, or for all; the command is given the values of all."""
 
     def decorate(command: Any) -> Any:
-        for field in reversed(dataclasses.fields(Settings)):
+        for field in reversed(FIELDS):
             if not names or field.name in names:
                 command = setting_option(field)(command)
-        return command
+        return config_option(heed)(command)
 
     return decorate
 
@@ -89,20 +131,42 @@ def place_of(settings: Settings) -> Path | None:
     """Where an embedded store is or can be made."""
     path = store_path(settings.database)
     if path is not None and not path.parent.is_dir():
-        raise StoreError(f"The folder {path.parent} of the store does not exist.")
+        raise StoreError(
+            f"The folder {path.parent.absolute()} of the store does not exist; please make it, or name"
+            " another store with --database."
+        )
     return path
 
 
 def must_exist(settings: Settings) -> None:
     path = store_path(settings.database)
     if path is not None and not path.exists():
-        raise StoreError(f"There is no store at {path}.")
+        raise StoreError(f"There is no store at {path}; serve makes one, and --database names another.")
 
 
 def must_be_writable(settings: Settings) -> None:
-    path = store_path(settings.database)
-    if path is not None and path.exists() and not os.access(path, os.W_OK):
-        raise StoreError(f"The store {path} cannot be written.")
+    path = place_of(settings)
+    if path is not None:
+        refuse_unwritable("folder", path.parent, "--database")
+        if path.exists():
+            refuse_unwritable("store", path, "--database")
+
+
+def must_keep_files(settings: Settings) -> None:
+    """Refuse to begin where no attachment could be kept."""
+    folder = settings.files_folder.absolute()
+    there = next(each for each in (folder, *folder.parents) if each.exists())
+    if not there.is_dir():
+        raise StoreError(f"{there} is no folder; please name one for attachments with --files.")
+    refuse_unwritable("folder", there, "--files")
+
+
+def refuse_unwritable(what: str, path: Path, option: str) -> None:
+    if not os.access(path, os.W_OK):
+        raise StoreError(
+            f"The {what} {path.absolute()} cannot be written; please give it to the user who runs this, or"
+            f" name another with {option}."
+        )
 
 
 @contextmanager

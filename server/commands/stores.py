@@ -1,5 +1,6 @@
 """Commands about a store as a whole."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -110,14 +111,15 @@ def place_shown(settings: Settings) -> str:
 @click.argument("source", metavar="FROM")
 @click.argument("target", metavar="TO")
 @settings_options("files")
-def move(source: str, target: str, files: str) -> None:
+def move(source: str, target: str, **values: Any) -> None:
     """Fill a new store at TO with all that is in the store at FROM.
 
     FROM stays as it is and must not be served meanwhile; TO has to be empty or not there yet. Ids stay the
     same. All is moved or nothing, and it is compared afterwards. The files of attachments stay where they
     are. Who listens to events goes on where he was.
     """
-    before, after = Settings(database=source, files=files), Settings(database=target)
+    settings = Settings(**values)
+    before, after = replace(settings, database=source), replace(settings, database=target)
     with reported(), shown() as begin:
         must_exist(before)
         place_of(after)

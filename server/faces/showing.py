@@ -6,8 +6,6 @@ from typing import Any
 
 from models import User, is_direct
 
-from ..visits import Visit
-
 
 def title_of(user: User, conversation: Any, people: list[Any]) -> str:
     """What the conversation is about; what is between two is called by the other's name."""
@@ -30,7 +28,7 @@ def without_brackets(url: str) -> str:
     return url.replace("[", "%5B").replace("]", "%5D")
 
 
-def icon_url(visit: Visit, user_id: int, avatar: str) -> str:
+def icon_url(address_of: Callable[[str], str], user_id: int, avatar: str) -> str:
     """Where the user's picture is, empty where he has none.
 
     The end of the stored file's name stands in the address: apps fetch pictures without a credential, and
@@ -39,7 +37,7 @@ def icon_url(visit: Visit, user_id: int, avatar: str) -> str:
     if not avatar:
         return ""
     query = urllib.parse.urlencode({"user_id": user_id, "v": avatar[-8:]})
-    return visit.address_of(f"/mobiquo/avatar.php?{query}")
+    return address_of(f"/mobiquo/avatar.php?{query}")
 
 
 def file_urls(address_of: Callable[[str], str], attachment: Any) -> tuple[str, str]:

@@ -21,23 +21,27 @@ from .writing import (
     Start,
     Writer,
     all_as_written,
+    anchor,
     as_written,
+    block_quotation,
     drop,
     font,
     guard,
     link,
     markup,
     picture,
+    picture_anchor,
     quotation,
     space,
     trim,
+    verbatim,
 )
 
 # lxml is imported where markup is built: a process that has shown none is some five megabytes smaller.
 if TYPE_CHECKING:
     from lxml import etree
 
-__all__ = ["html", "is_blank", "plain", "preview", "quote", "subset", "unmarked"]
+__all__ = ["html", "is_blank", "page", "plain", "preview", "quote", "subset", "unmarked"]
 
 ELLIPSIS = "…"
 
@@ -46,6 +50,13 @@ PLAIN: Rules = {}
 PREVIEW: Rules = {"quote": space}
 SUBSET: Rules = {"url": link, "img": picture, "quote": quotation}
 HTML: Rules = {**SUBSET, "b": markup, "i": markup, "u": markup, "color": font, "colour": font}
+PAGE: Rules = {
+    **dict.fromkeys(("b", "i", "u", "s"), markup),
+    **dict.fromkeys(("code", "pre", "icode"), verbatim),
+    "url": anchor,
+    "img": picture_anchor,
+    "quote": block_quotation,
+}
 QUOTED: Rules = {
     **dict.fromkeys(KNOWN, as_written),
     **dict.fromkeys(VERBATIM, all_as_written),
@@ -103,14 +114,26 @@ def subset(text: str) -> str:
 
 def html(text: str) -> str:
     """The text as `subset` gives it, but with markup for line breaks, bold, italics, underline, colour."""
+    return _serialised(_built(_pieces(clean(text), HTML, KEPT_TAG)))
+
+
+def page(text: str) -> str:
+    """The text as all markup, for a browser: links, quotes and code too, and nothing that loads by itself."""
+    from lxml import etree
+
+    written = etree.tostring(_built(_pieces(clean(text), PAGE, NOTHING)), method="html", encoding="unicode")
+    return written[len("<div>") : -len("</div>")]
+
+
+def _built(pieces: list[Piece]) -> etree._Element:
     from lxml import etree
 
     builder = etree.TreeBuilder()
     builder.start("div", {})
-    for piece in _pieces(clean(text), HTML, KEPT_TAG):
+    for piece in pieces:
         _build(builder, piece)
     builder.end("div")
-    return _serialised(builder.close())
+    return builder.close()
 
 
 def _build(builder: etree.TreeBuilder, piece: Piece) -> None:

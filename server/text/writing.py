@@ -123,6 +123,7 @@ def texts_in(element: Element) -> Iterator[str]:
 LONGEST_ADDRESS = 2048
 NOT_IN_ADDRESS = re.compile(r"[^\S ]|[\x00-\x1f\x7f-\x9f]")
 ADDRESS = re.compile(r"https?://[^\s/\\?#]|mailto:\S|[\w-]++(?:\.[\w-]++)++(?=[/?#]|\Z)", re.IGNORECASE)
+SCHEME = re.compile(r"https?:|mailto:", re.IGNORECASE)
 ENCODED = str.maketrans({" ": "%20", '"': "%22", "'": "%27", "[": "%5B", "]": "%5D"})
 COLOUR = re.compile(r"[a-z]{1,30}|#[0-9a-f]{3}|#[0-9a-f]{6}", re.IGNORECASE | re.ASCII)
 HARMLESS = str.maketrans({"[": "(", "]": ")"} | dict.fromkeys(BREAKS, " "))
@@ -174,6 +175,43 @@ def picture(writer: Writer, element: Element) -> None:
 def quotation(writer: Writer, element: Element) -> None:
     attributes = element.opening.written[len("[quote") : -len("]")].translate(HARMLESS)
     writer.wrap(Kept(f"[quote{attributes}]"), element.children, Kept("[/quote]"))
+
+
+def anchor(writer: Writer, element: Element) -> None:
+    """A link as markup; of one that leads elsewhere the other side learns nothing of where it stood."""
+    address = None if writer.linked else _address(element.opening.value or words(element))
+    if address:
+        writer.pieces += [Start("a", _leading(address)), *writer.link(element.children), End("a")]
+    else:
+        unwrap(writer, element)
+
+
+def picture_anchor(writer: Writer, element: Element) -> None:
+    """A picture as a link: to load it would tell another server who reads."""
+    address = None if writer.linked else _address(words(element))
+    if address:
+        writer.pieces += [Start("a", _leading(address)), Text(address), End("a")]
+    else:
+        unwrap(writer, element)
+
+
+def _leading(address: str) -> dict[str | bytes, str | bytes]:
+    target = address if SCHEME.match(address) else f"https://{address}"
+    return {"href": target, "rel": "nofollow noopener noreferrer"}
+
+
+def block_quotation(writer: Writer, element: Element) -> None:
+    """A quote as markup, with the name of whoever is quoted."""
+    name = element.opening.value.strip("\"'").split(",")[0]
+    writer.pieces.append(Start("blockquote"))
+    if name:
+        writer.pieces += [Start("cite"), Text(name), End("cite")]
+    writer.write(element.children)
+    writer.pieces.append(End("blockquote"))
+
+
+def verbatim(writer: Writer, element: Element) -> None:
+    writer.pieces += [Start("code"), Text("".join(texts_in(element))), End("code")]
 
 
 def markup(writer: Writer, element: Element) -> None:

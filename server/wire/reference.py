@@ -1,35 +1,14 @@
-"""The reference, written out from the declarations: as Markdown, and as a page for people."""
+"""The reference, read off the declarations: for a page, and written out as Markdown."""
 
 import textwrap
-from base64 import b64encode
 from collections.abc import Iterable, Iterator, Sequence
-from hashlib import sha256
-from typing import Any, NamedTuple
-
-from lxml import html
-from lxml.builder import ElementMaker
+from typing import NamedTuple
 
 from .declare import Method
 from .types import Array, Codec, Keyed, OrFalse, Struct
 
-E: Any = ElementMaker(makeelement=html.html_parser.makeelement)
-
 CODE = "    "
 HEADS = ("parameter", "type", "required", "meaning")
-STYLE = """
-body { font: 1rem/1.5 system-ui, sans-serif; max-width: 50rem; margin: 2rem auto; padding: 0 1rem;
-       color: #1c2430; background: #fff; }
-code, pre { font-family: ui-monospace, monospace; overflow-wrap: anywhere; }
-pre { white-space: pre-wrap; }
-h3 { margin: 2rem 0 .25rem; }
-table { border-collapse: collapse; width: 100%; }
-th, td { border-bottom: 1px solid #ccd3dd; padding: .25rem .75rem .25rem 0; text-align: left;
-         vertical-align: top; }
-@media (prefers-color-scheme: dark) { body { color: #e4e8ee; background: #14181f; } a { color: #8ab8ff; }
-  th, td { border-color: #39424f; } }
-"""
-# By which a page's policy lets this style in and no other.
-STYLE_DIGEST = f"sha256-{b64encode(sha256(STYLE.encode()).digest()).decode()}"
 
 
 class Entry(NamedTuple):
@@ -93,48 +72,17 @@ def markdown_entry(entry: Entry) -> Iterator[str]:
         yield f"{CODE}{entry.example}\n"
 
 
-def page(title: str, sections: Iterable[Section]) -> bytes:
-    """The same as a page that needs nothing from elsewhere and runs nothing."""
-    parts = [part for section in sections for part in page_section(section)]
-    document = E.html(
-        E.head(
-            E.meta(charset="utf-8"),
-            E.meta(name="viewport", content="width=device-width, initial-scale=1"),
-            E.title(title),
-            E.style(STYLE),
-        ),
-        E.body(E.h1(title), *parts),
-        lang="en",
-    )
-    return bytes(html.tostring(document, doctype="<!DOCTYPE html>", encoding="utf-8"))
+class Block(NamedTuple):
+    """A paragraph, or some lines of code."""
+
+    text: str
+    is_code: bool
 
 
-def page_section(section: Section) -> Iterator[Any]:
-    yield E.h2(section.title)
-    yield from paragraphs(section.about)
-    for entry in section.entries():
-        yield from page_entry(entry)
-
-
-def page_entry(entry: Entry) -> Iterator[Any]:
-    yield E.h3(E.code(entry.call), id=entry.anchor)
-    yield from paragraphs(entry.doc) if entry.doc else ()
-    if entry.rows:
-        yield E.table(E.tr(*(E.th(head) for head in entry.heads)), *(page_row(row) for row in entry.rows))
-    yield from (E.p(told) for told in entry.told)
-    if entry.example:
-        yield E.pre(entry.example)
-
-
-def paragraphs(text: str) -> Iterator[Any]:
-    for block in text.split("\n\n"):
-        is_code = block.startswith(CODE)
-        yield E.pre(textwrap.dedent(block)) if is_code else E.p(block)
-
-
-def page_row(row: tuple[str, ...]) -> Any:
-    first, *rest = row
-    return E.tr(E.td(E.code(first)), *(E.td(each) for each in rest))
+def blocks(text: str) -> list[Block]:
+    """What a text is made of: paragraphs have an empty line between them, code is indented by four."""
+    found = text.split("\n\n") if text else []
+    return [Block(textwrap.dedent(each), each.startswith(CODE)) for each in found]
 
 
 def call(method: Method) -> str:

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any, cast
 
 # How many moments are kept as they were written: the newest messages are read again and again.
-RECENT = 10_000
+RECENT = 1000
 PROLOG = '<?xml version="1.0" encoding="UTF-8"?>\n<methodResponse>\n'
 # What XML cannot carry; none of it is printable.
 ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

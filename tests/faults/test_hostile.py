@@ -22,8 +22,8 @@ from lxml import etree
 from fixtures.hostile import KEY, LEAVER, MEMBER, SESSION, Hostile, requests
 from models import transact
 from server.actions import accounts
-from server.app import METHODS
 from server.faces.chat import face as chat
+from server.faces.published import METHODS
 from server.faces.tapatalk import face as forum
 from server.passwords import Passwords
 

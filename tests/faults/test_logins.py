@@ -11,7 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from http.client import HTTPConnection
 from pathlib import Path
@@ -23,7 +23,18 @@ from builders import Cast
 from conftest import Live, Member
 from rest_client import Answer, Client
 
-from models import AccessToken, Session, User, transact
+from models import (
+    AccessToken,
+    Participant,
+    ServerKey,
+    Session,
+    User,
+    database,
+    digest_of,
+    is_embedded,
+    transact,
+)
+from models.engines.postgresql import ALONE
 from server.actions import accounts
 from server.errors import WrongPassword
 from server.faces import tapatalk
@@ -32,6 +43,7 @@ from server.passwords import Passwords
 FAILURES, FEW = 10, 4
 PROXY = "127.0.0.1"
 SECONDS = 30
+ONCE = {"Idempotency_Key": "once"}
 WAIT = re.compile(r"again in [0-9]+ seconds")
 FORM = "multipart/form-data; boundary=x"
 FILE = b'--x\r\nContent-Disposition: form-data; name="attachment"; filename="a.txt"\r\n\r\nhello\r\n--x--\r\n'
@@ -525,3 +537,46 @@ def credential_of(answer: Answer) -> dict[str, str]:
     if answer.has("Set-Cookie"):
         return {"Cookie": answer.header("Set-Cookie").partition(";")[0]}
     return {"Authorization": f"Bearer {json.loads(answer.body)['accessToken']}"}
+
+
+FALLS: dict[str, Callable[[Member, int], None]] = {
+    "disabled": lambda member, _: accounts.disable(User.get_by_id(member.id)),
+    "a new password": lambda member, _: accounts.set_password(User.get_by_id(member.id), "another"),
+    "a revoked token": lambda member, _: accounts.revoke_token(
+        AccessToken.get(AccessToken.user == member.id).id
+    ),
+    "a withdrawn key": lambda _, key: accounts.revoke_key(key),
+}
+
+
+@pytest.mark.parametrize("how", FALLS)
+def test_who_falls_while_his_call_waits_does_nothing(pair: Live, how: str) -> None:
+    """A call that waits for the store is refused where the right to make it has ended meanwhile."""
+    player, secret = pair.player(), pair.key()
+    other, key = pair.player(), ServerKey.digest == digest_of(secret)
+    made = {
+        "new_conversation": (f"Bearer {player.token}", [other.name], "Too", "late"),
+        "Messages_SendMessageToNumber": (f"Bearer {secret}", other.number, "Too late"),
+    }
+    method = list(made)[how == "a withdrawn key"]
+    head, *values = made[method]
+
+    def end_his_right() -> "Future[Answer]":
+        if not is_embedded():
+            database.execute_sql(ALONE)
+        sending = pool.submit(call, Client(pair.address), method, *values, Authorization=head, **ONCE)
+        time.sleep(0.5)
+        assert not sending.done()
+        FALLS[how](player, ServerKey.get(key).id)
+        return sending
+
+    with ThreadPoolExecutor(1) as pool, pair.store():
+        sending = transact(end_his_right, writes=True)
+        answer = sending.result().body
+        assert b"not logged in" in b64decoded(answer) or b"<int>401</int>" in answer, answer
+        assert not Participant.select().where(Participant.user == other.id).exists()
+
+
+def b64decoded(answer: bytes) -> bytes:
+    """What an answer holds as base64."""
+    return b" ".join(base64.b64decode(each) for each in re.findall(rb"<base64>([^<]*)", answer))

@@ -126,3 +126,29 @@ def test_slow_clients_keep_nobody_waiting(server: Live) -> None:
     )
     assert late < GENEROUS
     assert grown < MOST_MEMORY
+
+
+def test_who_takes_nothing_is_cut_off(tmp_path: Path) -> None:
+    """A client that asks and asks and takes nothing of the answers is hung up on, and nobody else is."""
+    server = Live(tmp_path, "--limits", "off", "--unread", "1")
+    try:
+        host, _, port = server.address.removeprefix("http://").rpartition(":")
+        with slow(host, int(port), b"").connection as idle, socket.socket() as greedy:
+            greedy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            greedy.connect((host, int(port)))
+            greedy.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 300)
+            wait_for(lambda: is_cut(greedy))
+            idle.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert idle.recv(65536).startswith(b"HTTP/1.1 200 ")
+    finally:
+        server.stop()
+
+
+def is_cut(connection: socket.socket) -> bool:
+    """Whether the other side has given up; nothing of what it has sent is taken."""
+    time.sleep(0.1)
+    try:
+        connection.sendall(b"x")
+    except OSError:
+        return True
+    return False

@@ -1,10 +1,18 @@
-"""Members of the live server, new for each test, at the forum door and at the chat door."""
+"""Members of the live server, new for each test, at the forum door and at the chat door; and a shop."""
 
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from conftest import Live, Member
 from rest_client import Chatter
+from shop import Shop
+
+from models import close_store, migrate, open_store
+from server import demo
+from server.config import Settings
+from server.files import Files
 
 ToChatter = Callable[[Member], Chatter]
 
@@ -28,3 +36,19 @@ def carol(live: Live) -> Member:
 def chatter(live: Live) -> ToChatter:
     """Turns a member into somebody at the chat door."""
     return lambda member: Chatter(live.address, member.token, member.id, member.name)
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("good")
+    settings = Settings(database=f"sqlite:///{folder}/live.db", limits="off")
+    open_store(settings.database)
+    migrate()
+    demo.fill(settings, Files(settings.files_folder))
+    close_store()
+    return folder
+
+
+@pytest.fixture
+def shop(good: Path, tmp_path: Path) -> Shop:
+    return Shop(Path(shutil.copytree(good, tmp_path / "shop")))

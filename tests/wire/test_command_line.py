@@ -1,12 +1,10 @@
 """The command line: every command through the real program, on real stores."""
 
-import dataclasses
 import errno
 import hashlib
 import os
 import re
 import shutil
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -15,112 +13,26 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Event
 from typing import Any
-from urllib.error import HTTPError
 from urllib.request import urlopen
 from xmlrpc.client import ServerProxy
 
 import click
 import pytest
-from click.testing import CliRunner, Result
-from conftest import READY, Live, numbers
+from click.testing import CliRunner
+from conftest import Live, numbers
+from shop import PROGRAM, Shop, bare, done, one_sentence, refused, run
 
-from models import close_store, migrate, open_store
-from server import demo
 from server.__main__ import main
-from server.config import Settings, variable
-from server.files import Files
 
-PROGRAM = [sys.executable, "-m", "server"]
 SECRET_LENGTH = 22  # 128 random bits in base64
-
-
-def run(database: str, *arguments: str, **extra: Any) -> Result:
-    """A command on a store; what goes wrong in it goes wrong in the test."""
-    return CliRunner().invoke(
-        main, [*arguments, "--database", database], prog_name="switchboard", catch_exceptions=False, **extra
-    )
-
-
-def done(database: str, *arguments: str, **extra: Any) -> str:
-    """What a command that succeeds writes to standard output."""
-    result = run(database, *arguments, **extra)
-    assert result.exit_code == 0, result.output
-    return result.stdout
-
-
-def refused(database: str, *arguments: str, **extra: Any) -> str:
-    """The one sentence with which a command ends that does not succeed."""
-    result = run(database, *arguments, **extra)
-    assert result.exit_code != 0
-    assert result.stdout == ""
-    return one_sentence(result.stderr)
-
-
-def one_sentence(text: str) -> str:
-    assert "Traceback" not in text
-    assert re.fullmatch(r"Error: \S[^\n]*\n", text), text
-    return text
 
 
 def a_name() -> str:
     return f"person{next(numbers)}"
-
-
-@dataclasses.dataclass
-class Shop:
-    """A good store with the demo cast, in a folder of its own, whose server does not run."""
-
-    folder: Path
-
-    @property
-    def path(self) -> Path:
-        return self.folder / "live.db"
-
-    @property
-    def database(self) -> str:
-        return f"sqlite:///{self.path}"
-
-    @property
-    def files(self) -> Path:
-        return self.folder / "live.files"
-
-    def done(self, *arguments: str, **extra: Any) -> str:
-        return done(self.database, *arguments, **extra)
-
-    def refused(self, *arguments: str, **extra: Any) -> str:
-        return refused(self.database, *arguments, **extra)
-
-    def sql(self, statement: str, *values: Any) -> list[Any]:
-        """Do to the store what no action of the server's would."""
-        with closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
-            return connection.execute(statement, values).fetchall()
-
-    def faults(self) -> str:
-        """What `check` says of the store, which is not as it should be."""
-        result = run(self.database, "check")
-        assert result.exit_code != 0
-        one_sentence(result.stderr)
-        return result.stdout
-
-
-@pytest.fixture(scope="module")
-def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("good")
-    settings = Settings(database=f"sqlite:///{folder}/live.db", limits="off")
-    open_store(settings.database)
-    migrate()
-    demo.fill(settings, Files(settings.files_folder))
-    close_store()
-    return folder
-
-
-@pytest.fixture
-def shop(good: Path, tmp_path: Path) -> Shop:
-    return Shop(Path(shutil.copytree(good, tmp_path / "shop")))
 
 
 def signed_in(live: Live, name: str, password: str) -> Any:
@@ -1022,53 +934,6 @@ def test_an_address_of_no_store(address: str, tmp_path: Path, monkeypatch: pytes
     refused(address, "user", "list")
 
 
-def test_a_port_in_use(shop: Shop) -> None:
-    """`serve` at a port where somebody listens is refused in one sentence that names it."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
-        assert port in shop.refused("serve", "--port", port)
-
-
-def test_a_port_that_another_server_has(live: Live, shop: Shop) -> None:
-    """`serve` at the port of a running server is refused rather than sharing its calls."""
-    port = live.address.rsplit(":", 1)[1]
-    assert port in shop.refused("serve", "--port", port)
-
-
-def test_an_address_that_is_not_ours(shop: Shop) -> None:
-    """`serve` at an address of another machine is refused in one sentence that names it."""
-    assert "192.0.2.1" in shop.refused("serve", "--host", "192.0.2.1", "--port", "0")
-
-
-@pytest.mark.parametrize("port", ["70000", "-1"])
-def test_a_port_that_is_none(shop: Shop, port: str) -> None:
-    """`serve` at a port that cannot be is refused, with the option's name."""
-    assert "--port" in wrong_usage(shop, "--port", port)
-
-
-@pytest.mark.parametrize("workers", ["0", "-3"])
-def test_at_least_one_worker(shop: Shop, workers: str) -> None:
-    """`serve` without a worker is refused, with the option's name."""
-    assert "--workers" in wrong_usage(shop, "--workers", workers)
-
-
-def wrong_usage(shop: Shop, *options: str) -> str:
-    """What `serve` says of options that it does not understand."""
-    result = run(shop.database, "serve", *options)
-    assert result.exit_code == 2
-    return str(result.stderr)
-
-
-@pytest.mark.parametrize("option", ["--max-request=-1", "--message-interval=-1", "--port=x"])
-def test_a_wrong_value_is_refused(shop: Shop, option: str) -> None:
-    """`serve` with a value that a setting cannot have is refused, naming the setting."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:  # so that nothing starts even if it is accepted
-        result = run(shop.database, "serve", "--port", str(taken.getsockname()[1]), option)
-    assert result.exit_code != 0
-    assert "Traceback" not in result.output
-    assert option.partition("=")[0] in result.stderr
-
-
 def test_the_real_program_shows_no_traceback(tmp_path: Path) -> None:
     """The program in a process of its own ends with an error, one sentence and nothing on standard output."""
     command = [*PROGRAM, "user", "list", "--database", f"sqlite:///{tmp_path}/none/live.db"]
@@ -1086,12 +951,6 @@ def test_the_real_program_adds_a_user(tmp_path: Path) -> None:
     )
     assert (ended.returncode, ended.stdout) == (0, "")
     assert "ann" in done(f"sqlite:///{tmp_path}/switchboard.db", "user", "list")
-
-
-def bare(**settings: str) -> dict[str, str]:
-    """This process's environment with these settings and no others, and the program to be found in it."""
-    others = {name: value for name, value in os.environ.items() if not name.startswith("SWITCHBOARD_")}
-    return {**others, "PYTHONPATH": os.getcwd(), **settings}
 
 
 def test_the_console_command_is_the_same_program() -> None:
@@ -1121,12 +980,12 @@ def leaves(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple
 COMMANDS = dict(leaves(main))
 
 
-WITHOUT_STORE = ("deploy list", "deploy show", "completion")
+WITHOUT_STORE = ("config check", "config table", "deploy list", "deploy show", "completion")
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_takes_the_store(name: str) -> None:
-    """Every command takes `--database`, but for the one that is told two places, and those that need none."""
+    """Every command on a store takes `--database`, but for the one that is told two places."""
     if name in WITHOUT_STORE:
         return
     if name == "move":
@@ -1139,138 +998,10 @@ PROMISED = {
     *("serve", "check", "backup", "restore", "migrate", "reference", "move", "export", "import"),
     *("user add", "user list", "user password", "user disable", "user enable", "user edit"),
     *("token add", "token list", "token revoke", "key add", "key list", "key revoke"),
+    *("config show", "config check", "config table"),
 }
 
 
 def test_every_command_is_there() -> None:
     """The program has every command that it promises."""
     assert set(COMMANDS) >= PROMISED
-
-
-@pytest.mark.parametrize("option", COMMANDS["serve"].params, ids=lambda option: option.opts[0])
-def test_every_option_of_serve_has_a_variable(option: click.Parameter) -> None:
-    """Every option of `serve` can also be set by an environment variable of its name."""
-    assert option.envvar == variable(option.opts[0].lstrip("-").replace("-", "_"))
-
-
-def test_the_store_can_be_given_by_a_variable(shop: Shop) -> None:
-    """SWITCHBOARD_DATABASE names the store where `--database` does not."""
-    result = CliRunner().invoke(main, ["user", "list"], env={"SWITCHBOARD_DATABASE": shop.database})
-    assert "carol" in result.stdout
-
-
-def test_an_option_wins_over_its_variable(shop: Shop) -> None:
-    """`--database` wins over SWITCHBOARD_DATABASE."""
-    assert "carol" in shop.done("user", "list", env={"SWITCHBOARD_DATABASE": "sqlite:////nowhere/x.db"})
-
-
-VARIABLES = {
-    "SWITCHBOARD_HOST": "127.0.0.2",
-    "SWITCHBOARD_PORT": "0",
-    "SWITCHBOARD_WORKERS": "2",
-    "SWITCHBOARD_LIMITS": "off",
-    "SWITCHBOARD_URL": "https://talk.example.org",
-    "SWITCHBOARD_DURABILITY": "relaxed",
-    "SWITCHBOARD_MAX_REQUEST": "5000",
-    "SWITCHBOARD_MAX_UPLOAD": "4321",
-    "SWITCHBOARD_MAX_ATTACHMENTS": "3",
-    "SWITCHBOARD_EXTENSIONS": "txt",
-    "SWITCHBOARD_MAX_SUBJECT": "7",
-    "SWITCHBOARD_MAX_BODY": "8",
-    "SWITCHBOARD_MAX_RECIPIENTS": "1",
-}
-
-
-@dataclasses.dataclass
-class BySettings:
-    """A server that was given nothing but environment variables, and Ann at its door."""
-
-    process: subprocess.Popen[str]
-    greeting: str
-    address: str
-    ann: Any
-    welcome: Any
-
-
-@pytest.fixture(scope="module")
-def by_variables(good: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BySettings]:
-    folder = tmp_path_factory.mktemp("variables")
-    store = Shop(Path(shutil.copytree(good, folder / "shop")))
-    store.done("user", "password", "ann", "--password-stdin", input="secret\n")
-    environment = bare(
-        **VARIABLES, SWITCHBOARD_DATABASE=store.database, SWITCHBOARD_FILES=str(folder / "elsewhere")
-    )
-    with (
-        (folder / "log").open("w") as log,
-        subprocess.Popen(
-            [*PROGRAM, "serve"], stdout=subprocess.PIPE, stderr=log, text=True, env=environment, cwd=folder
-        ) as process,
-    ):
-        try:
-            greeting, address = heard(process)
-            with ServerProxy(
-                address.replace("://", "://ann:secret@") + "/RPC2", use_builtin_types=True
-            ) as ann:
-                yield BySettings(process, greeting, address, ann, ann.login(b"ann", b"secret"))
-        finally:
-            process.terminate()
-            process.wait(timeout=15)
-
-
-def heard(process: subprocess.Popen[str]) -> tuple[str, str]:
-    """What a server says until it is ready, and its address."""
-    lines = []
-    assert process.stdout is not None
-    for line in process.stdout:
-        lines.append(line)
-        if found := READY.search(line):
-            return "".join(lines), found[1]
-    raise AssertionError("the server did not start")
-
-
-SEEN: dict[str, Callable[[BySettings], bool]] = {
-    "HOST": lambda it: it.address.startswith("http://127.0.0.2:"),
-    "PORT": lambda it: not it.address.endswith((":0", ":8000")),
-    "WORKERS": lambda it: len(workers_of(it.process.pid)) == 2,
-    "URL": lambda it: "https://talk.example.org/mobiquo" in it.greeting,
-    "FILES": lambda it: "elsewhere" in it.greeting,
-    "MAX_REQUEST": lambda it: is_too_large(it, 5001),
-    "MAX_UPLOAD": lambda it: it.welcome["max_attachment_size"] == 4321,
-    "MAX_ATTACHMENTS": lambda it: it.welcome["max_attachment"] == 3,
-    "EXTENSIONS": lambda it: it.welcome["allowed_extensions"] == "txt",
-    "MAX_SUBJECT": lambda it: "7" in refusal(it, [b"bob"], b"x" * 8, b"hello"),
-    "MAX_BODY": lambda it: "8" in refusal(it, [b"bob"], b"hello", b"x" * 9),
-    "MAX_RECIPIENTS": lambda it: "1" in refusal(it, [b"bob", b"dave"], b"hello", b"hello"),
-}
-
-
-def workers_of(pid: int) -> list[int]:
-    """The processes that a server has started to answer calls, and that still run."""
-    tasks = Path(f"/proc/{pid}/task").glob("*/children")
-    started = [int(word) for task in tasks for word in task.read_text().split()]
-    return [each for each in started if b"resource_tracker" not in Path(f"/proc/{each}/cmdline").read_bytes()]
-
-
-def is_too_large(it: BySettings, size: int) -> bool:
-    """Whether a body of this size is refused as such and one of half of it is not."""
-    with urlopen(f"{it.address}/RPC2", b"x" * (size // 2), timeout=10) as answer:
-        assert answer.status == 200
-    with suppress(OSError):
-        try:
-            urlopen(f"{it.address}/RPC2", b"x" * size, timeout=10).close()
-        except HTTPError as error:
-            error.close()
-            return error.code == 413
-    return False
-
-
-def refusal(it: BySettings, names: list[bytes], subject: bytes, body: bytes) -> str:
-    answer = it.ann.new_conversation(names, subject, body)
-    assert not answer["result"]
-    return str(answer["result_text"].decode())
-
-
-@pytest.mark.parametrize("name", SEEN)
-def test_a_variable_of_serve_counts(by_variables: BySettings, name: str) -> None:
-    """What SWITCHBOARD_… says is how the server behaves."""
-    assert SEEN[name](by_variables)

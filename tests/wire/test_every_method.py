@@ -13,7 +13,7 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
 from models import User
-from server.app import METHODS
+from server.faces.published import METHODS
 from server.faces.tapatalk import face
 from server.visits import Script
 from server.wire.declare import Method, Param

@@ -23,8 +23,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from server.app import chat_document
 from server.faces import chat
+from server.faces.published import chat_document
 
 FITS = [
     not_a_server_error,
@@ -190,20 +190,19 @@ def shown(live: Live) -> Any:
     with urlopen(f"{live.address}/docs") as answer:
         assert answer.headers.get_content_type() == "text/html"
         assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
-        assert "script-src" not in answer.headers["Content-Security-Policy"]
         return html.document_fromstring(answer.read())
 
 
 def test_the_page_tells_of_every_route(shown: Any) -> None:
-    """The page has each declared route, under its first path and verb, and runs nothing."""
+    """The page has each declared route, under its first path and verb."""
     calls = {each.text_content() for each in shown.iter("h3")}
     assert {f"{route.verbs[0]} {route.paths[0]}" for route in chat.face.routes.values()} <= calls
-    assert list(shown.iter("script", "link", "img")) == []
 
 
 def test_the_lines_of_the_page_work(live: Live, shown: Any) -> None:
     """Each line of shell on the page is taken by the server, with ids that exist in the place of its own."""
-    lines = [each.text for each in shown.iter("pre") if STREAM not in each.text]
+    [chats] = shown.cssselect("section[aria-labelledby=Chat]")
+    lines = [text for each in chats.iter("pre") if STREAM not in (text := each.text_content())]
     assert len(lines) >= len(chat.face.routes) - 1
     for line in lines:
         curl = shlex.split(line.strip())

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
+from html import unescape
 from pathlib import Path
 from typing import Any
 from xmlrpc.client import Fault, ServerProxy, dumps, loads
@@ -438,6 +439,12 @@ def test_slow_headers_are_cut(begun_early: BegunEarly) -> None:
     assert not [answer for answer in begun_early.cut.result() if b" 200 " in answer]
 
 
+def test_a_head_has_an_end(served: Live) -> None:
+    """A head that goes on and on is refused, and not kept until its time is over."""
+    with raw(served, b"GET /healthz HTTP/1.1\r\nX-Long: " + b"x" * 100_000) as connection:
+        assert received(connection).startswith(b"HTTP/1.1 431 ")
+
+
 # Bodies that mean harm
 
 
@@ -531,6 +538,20 @@ def test_memory_stays_flat(served: Live) -> None:
     assert post(served, CONFIG).status == 200
 
 
+def test_small_chunks_take_no_more_memory(served: Live) -> None:
+    """A body in chunks of two bytes takes little more memory than its size."""
+    for pid in workers_of(served.process.pid):
+        # From here on the most memory that it takes is counted anew.
+        Path(f"/proc/{pid}/clear_refs").write_text("5")
+    before = memory(served, "VmHWM")
+    head = b"POST /RPC2 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    body = b"2\r\n  \r\n" * (LIMIT // 2 + 1)
+    with ExitStack() as stack:
+        for each in [stack.enter_context(raw(served, head + body)) for _ in range(3)]:
+            assert received(each).startswith(b"HTTP/1.1 413 ")
+    assert memory(served, "VmHWM") - before < 10 * MEGABYTE
+
+
 def test_a_worker_that_dies_is_replaced(started: Callable[..., Heard]) -> None:
     """When a worker is killed, another one answers soon, and nobody has to start anything."""
     server = started()
@@ -595,6 +616,13 @@ def test_odd_queries_are_answered(served: Live, query: str) -> None:
     request = f"GET /mobiquo/avatar.php?{query} HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n"
     with closing(raw(served, request.encode())) as connection:
         assert received(connection).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize("host", ["xn--a", "[", "a b", "..", "\xff"])
+def test_odd_hosts_are_answered(served: Live, host: str) -> None:
+    """A name for the server that is none breaks no page that gives its address."""
+    for path in ("/docs", "/openapi.json"):
+        assert ask(served, "GET", path, Host=host).status == 200
 
 
 def test_conflicting_lengths_are_refused(served: Live) -> None:
@@ -668,24 +696,21 @@ def test_half_a_body_is_not_a_call(served: Live) -> None:
 
 
 @pytest.mark.parametrize("path", ["/mobiquo/mobiquo.php", "/mobiquo/mobiquo", "/mobiquo", "/RPC2"])
-def test_the_reference_is_a_page(served: Live, path: str) -> None:
-    """A browser at the address of the calls gets the method reference as HTML."""
+def test_a_browser_at_the_address_of_calls_is_told_what_it_is(served: Live, path: str) -> None:
+    """A browser at the address of the calls gets the first page, which leads to the reference."""
     answer = ask(served, "GET", path)
     assert answer.status == 200
     assert answer.headers.get_content_type() == "text/html"
-    assert b"new_conversation(" in answer.body
+    assert answer.body == ask(served, "GET", "/").body
+    assert b'href="/docs"' in answer.body
 
 
-def test_the_page_runs_nothing(served: Live) -> None:
-    """The page has no script and no handler in it, and its policy allows none."""
-    answer = ask(served, "GET", "/mobiquo")
-    policy = dict(
-        part.strip().partition(" ")[::2] for part in answer.headers["Content-Security-Policy"].split(";")
-    )
-    assert policy["default-src"] == "'none'"
-    assert "script-src" not in policy
-    assert not re.search(rb"<script|\son\w+=|javascript:", answer.body, re.IGNORECASE)
-    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+def test_the_reference_has_every_door(served: Live) -> None:
+    """One page has the methods of all doors, and the addresses, under the name by which one has asked."""
+    body = ask(served, "GET", "/docs").body
+    for call in (b"new_conversation(", b"Darkchat_SendMessageBySrc(", b"POST /chat/{chatId}/messages"):
+        assert call in body
+    assert f'curl -H "Authorization: Bearer TOKEN" {served.address}/chat' in unescape(body.decode())
 
 
 def test_head_is_get_without_its_body(served: Live) -> None:
@@ -694,12 +719,12 @@ def test_head_is_get_without_its_body(served: Live) -> None:
     assert (answer.status, answer.body) == (200, b"")
 
 
-@pytest.mark.parametrize("line", ["OPTIONS *", "CONNECT x:80"])
-def test_what_is_no_address_is_nothing(served: Live, line: str) -> None:
-    """A request for no path at all is answered with 404."""
+@pytest.mark.parametrize(("line", "status"), [("OPTIONS *", 404), ("CONNECT x:80", 405)])
+def test_what_is_no_address_is_nothing(served: Live, line: str, status: int) -> None:
+    """A request for no path at all is refused, as one for nothing or for the first page."""
     request = f"{line} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     with raw(served, request.encode()) as connection:
-        assert received(connection).startswith(b"HTTP/1.1 404 ")
+        assert received(connection).startswith(f"HTTP/1.1 {status} ".encode())
 
 
 @pytest.mark.parametrize("path", ["//healthz", "/healthz/"])
@@ -708,7 +733,7 @@ def test_slashes_too_many_mean_nothing(served: Live, path: str) -> None:
     assert ask(served, "GET", path).status == 200
 
 
-@pytest.mark.parametrize("path", ["/", "/nothing", "/mobiquo/x", "/mobiquo/../etc/passwd", "/%00"])
+@pytest.mark.parametrize("path", ["/nothing", "/mobiquo/x", "/mobiquo/../etc/passwd", "/%00"])
 def test_nothing_is_at_another_address(served: Live, path: str) -> None:
     """An address that nothing has is answered with 404."""
     assert ask(served, "GET", path).status == 404

@@ -2,6 +2,7 @@
 
 import datetime
 import io
+from contextlib import closing
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from typing import Any
@@ -192,6 +193,17 @@ def test_a_form_over_the_limit_is_refused_unread(live: Live) -> None:
     connection.endheaders()
     assert connection.getresponse().status == 413
     connection.close()
+
+
+@pytest.mark.parametrize(("length", "status"), [(70, 200), (71, 400)])
+def test_a_boundary_has_an_end(live: Live, length: int, status: int) -> None:
+    """A boundary longer than one may be is refused: what is made of each is kept for a while."""
+    boundary = "b" * length
+    kind = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+    body = f"--{boundary}--\r\n".encode()
+    with closing(HTTPConnection(live.address.removeprefix("http://"))) as connection:
+        connection.request("POST", "/mobiquo/upload.php", body, kind)
+        assert connection.getresponse().status == status
 
 
 def test_uploading_needs_a_user(live: Live) -> None:

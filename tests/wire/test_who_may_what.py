@@ -26,10 +26,11 @@ from werkzeug.test import encode_multipart
 
 from models import transact, whole
 from server.actions import accounts
-from server.app import METHODS, App
+from server.app import App
 from server.config import Settings
-from server.faces import tapatalk
+from server.faces import pages, tapatalk
 from server.faces.chat import events
+from server.faces.published import METHODS
 from server.files import Files
 from server.pictures import BLANK
 from server.visits import Script
@@ -97,7 +98,8 @@ UNGUARDED = {
 GUARDS_ITSELF = {"GET /chat/events": MEMBERS}
 # The addresses that are no calls, and which of them give something to anyone.
 XML_ADDRESSES = {"/mobiquo/mobiquo.php", "/mobiquo/mobiquo", "/mobiquo", "/RPC2"}
-PAGES = {*XML_ADDRESSES, "/healthz", "/openapi.json", "/docs", "/mobiquo/avatar.php"}
+ADDRESSES = {*XML_ADDRESSES, "/healthz", "/openapi.json", "/mobiquo/avatar.php"}
+PAGES = {"/", "/docs", "/login"}
 
 YES, NO = "done", "refused in words"
 # What becomes of a call by those who are inside; to everyone else there is no conversation.
@@ -540,9 +542,17 @@ def test_every_exception_is_about_something() -> None:
 
 def test_every_plain_address_is_known(store: Settings) -> None:
     """There is no address but those of the calls, and of the pages that are tried below."""
-    known = {*PAGES, "/mobiquo/upload.php"}
+    known = {*ADDRESSES, "/mobiquo/upload.php"}
     assert set(App(store).routes) == known, (
-        "An address is new: say in PAGES that anyone may read it, or try it"
+        "An address is new: say in ADDRESSES that anyone may read it, or try it"
+    )
+
+
+def test_every_page_is_known() -> None:
+    """There is no page for anyone but those that are tried below; the others are tried beside the pages."""
+    read = [route for route in pages.face.routes.values() if route.reads_query]
+    assert {route.paths[0] for route in read if route.method.actor is None} == PAGES, (
+        "A page is new: say in PAGES that anyone may read it, or declare it for members"
     )
 
 
@@ -551,7 +561,7 @@ def headed(headers: Mapping[str, str]) -> dict[str, str]:
     return {name.replace("-", "_"): value for name, value in headers.items()}
 
 
-@pytest.mark.parametrize("path", sorted(PAGES))
+@pytest.mark.parametrize("path", sorted(ADDRESSES | PAGES))
 @pytest.mark.usefixtures("unchanged")
 def test_pages_are_for_anyone(cast: Cast, path: str) -> None:
     """A page is the same to who brings nothing and to who brings what opens nothing."""

@@ -174,7 +174,7 @@ def person(visit: Visit, row: Any) -> Person:
         "id": row.id,
         "username": row.username,
         "displayName": row.display_name,
-        "avatarUrl": icon_url(visit, row.id, row.avatar),
+        "avatarUrl": icon_url(visit.address_of, row.id, row.avatar),
     }
 
 

@@ -152,7 +152,7 @@ def greeting(visit: Visit, user: User) -> Any:
         "email": user.email,
         "user_type": user_type(user),
         "usergroup_id": [MEMBERS],
-        "icon_url": icon_url(visit, user.id, user.avatar),
+        "icon_url": icon_url(visit.address_of, user.id, user.avatar),
         "post_count": 0,
         "can_pm": True,
         "can_send_pm": True,

@@ -65,7 +65,7 @@ def person(visit: Visit, user: User) -> Person:
         "user_name": user.username,
         "username": user.username,
         "user_type": user_type(user),
-        "icon_url": icon_url(visit, user.id, user.avatar),
+        "icon_url": icon_url(visit.address_of, user.id, user.avatar),
     }
 
 
@@ -117,7 +117,7 @@ def participant(visit: Visit, row: Any, left: bool) -> Participant:
         "user_type": user_type(row),
         "is_online": was_just_here(row.seen),
         "has_left": left,
-        "icon_url": icon_url(visit, row.id, row.avatar),
+        "icon_url": icon_url(visit.address_of, row.id, row.avatar),
     }
 
 

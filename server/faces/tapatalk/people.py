@@ -97,7 +97,7 @@ def get_user_info(user: User, visit: Visit, /, username: Text = "", user_id: Id 
         "u_follow_me": False,
         "can_ban": False,
         "is_ban": shown.disabled_at is not None,
-        "icon_url": icon_url(visit, shown.id, shown.avatar),
+        "icon_url": icon_url(visit.address_of, shown.id, shown.avatar),
         "display_text": "",
         "current_action": "",
         "current_activity": "",

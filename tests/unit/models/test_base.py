@@ -1,7 +1,9 @@
 """Transactions, prepared queries, and the store's own life."""
 
 import sys
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +85,26 @@ def test_migrating_twice_changes_nothing(store: Settings) -> None:
     """A store that is up to date takes no step."""
     assert pending_migrations() == []
     assert migrate() == []
+
+
+def test_who_waits_for_a_migration_goes_on_with_it(blank: Opener) -> None:
+    """Of two that bring a store up to date at one moment each takes what steps the other has left."""
+    blank("shared")
+    first, *others = pending_migrations()
+
+    def migrate_too() -> list[str]:
+        try:
+            return migrate()
+        finally:
+            close_store()
+
+    with ThreadPoolExecutor(1) as pool:
+        with database.atomic(), database.obj.alone():
+            runner().up(first)
+            waiting = pool.submit(migrate_too)
+            time.sleep(0.5)
+            assert not waiting.done()
+        assert waiting.result() == others
 
 
 def test_a_newer_store_is_refused(store: Settings) -> None:

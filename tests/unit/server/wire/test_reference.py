@@ -3,11 +3,10 @@
 from typing import Any, Literal, NotRequired, TypedDict
 
 import pytest
-from lxml import html
 
 from server.errors import Refusal
 from server.wire.declare import Method, camel
-from server.wire.reference import Section, markdown, page, shape
+from server.wire.reference import Section, blocks, markdown, shape
 from server.wire.types import Codec, Id, Seconds, Text, codec_for
 
 
@@ -104,10 +103,10 @@ def test_markdown(method: Method) -> None:
     ]
 
 
-def test_the_page_is_escaped(method: Method) -> None:
-    """What a docstring says is text on the page, and each method can be linked to."""
-    read = html.document_fromstring(page("Title", [Section("Door", "One.\n\n    two()", [method])]))
-    assert read.get_element_by_id("sample").text_content() == "sample(first[, second])"
-    assert "Do <something>." in read.text_content()
-    assert [code.text for code in read.iter("pre")] == ["two()"]
-    assert read.xpath("//something") == []
+def test_code_is_told_apart() -> None:
+    """Of a text each paragraph is known, and code, which is indented by four, without its indentation."""
+    assert blocks("One.\nMore.\n\n    two()\n      three") == [
+        ("One.\nMore.", False),
+        ("two()\n  three", True),
+    ]
+    assert blocks("") == []

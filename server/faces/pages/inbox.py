@@ -1,0 +1,200 @@
+"""A member's conversations of every app: listed, read, answered, begun."""
+
+from itertools import groupby
+from operator import attrgetter
+from typing import Any
+
+from markupsafe import Markup
+
+from models import (
+    ACTIVE,
+    APPS,
+    LEFT,
+    PENDING,
+    User,
+    attachments_of_page,
+    number_of,
+    page_of,
+    page_of_messages,
+    page_of_requests,
+    people_in,
+)
+
+from ... import text
+from ...actions import access, chats, conversations, messages
+from ...visits import Visit
+from ...wire.pages import Go, Shown, View
+from ...wire.types import Id, Natural, Text
+from ..showing import file_urls, icon_url, title_of, whole
+from .door import face
+
+PAGE = 20
+REQUESTS = 20
+
+
+@face.route("GET", "/inbox", transaction="read")
+def inbox(user: User, /, skip: Natural = 0) -> Shown:
+    """List this member's conversations through whichever door they came, the newest first.
+
+    :param skip: how many to pass over
+    """
+    rows = page_of((ACTIVE,), APPS)(user=user.id, limit=PAGE, offset=skip)
+    asked = page_of_requests("received", PENDING)(user=user.id, limit=REQUESTS, offset=0)
+    total = number_of((ACTIVE,), APPS).one(user=user.id).number
+    people = people_by_conversation([row.id for row in [*rows, *asked]])
+    values = {
+        "conversations": [listed(user, row, people[row.id]) for row in rows],
+        "requests": [listed(user, row, people[row.id]) for row in asked],
+        "newer": max(0, skip - PAGE) if skip else None,
+        "older": skip + PAGE if skip + len(rows) < total else None,
+    }
+    return View("inbox.html", values)
+
+
+@face.route("GET", "/inbox/new", transaction="none")
+def new_form(user: User, /, to: str = "") -> Shown:
+    """Ask what to say to whom.
+
+    :param to: names that are filled in, with commas between them
+    """
+    return View("new.html", {"to": to})
+
+
+@face.route("POST", "/inbox/new")
+def begin(user: User, visit: Visit, /, to: Text, subject: Text, body: Text) -> Shown:
+    """Begin a conversation on the forum.
+
+    :param to: the recipients' names, with commas between them
+    :param subject: what it is about
+    :param body: the first message, as BBCode
+    """
+    recipients = access.users_named(to.split(","), visit.settings.max_recipients)
+    begun = conversations.start(visit.settings, user, recipients, subject, body, [])
+    return Go(f"/inbox/{begun.id}")
+
+
+@face.route("GET", "/inbox/{conversation_id}", transaction="read")
+def read(user: User, visit: Visit, /, conversation_id: Id, last: Natural | None = None) -> Shown:
+    """Show messages of a conversation, the newest unless said otherwise, and move the read mark up to them.
+
+    :param conversation_id: the conversation
+    :param last: the place of the last message wanted
+    """
+    conversation = access.chat(user, conversation_id)
+    end = conversation.last_seq if last is None else min(last, conversation.last_seq)
+    page = {"conversation": conversation_id, "first": max(1, end - PAGE + 1), "last": end}
+    rows = page_of_messages(**page)
+    files = files_by_message(attachments_of_page(**page))
+    people = people_in([conversation_id])
+    authors = {row.id: row for row in people}
+    place, peer = conversation.participant, conversation.peer or ""
+    if rows and place.status == ACTIVE and rows[-1].seq > place.read_seq:
+        visit.afterwards(lambda: messages.read_up_to(user, conversation_id, rows[-1].seq))
+    values = {
+        "id": conversation_id,
+        "title": text.unmarked(title_of(user, conversation, people)),
+        "app": conversation.app,
+        "people": [person(row) for row in people if row.status != LEFT],
+        "messages": [said(user, row, authors, peer, place.read_seq, files) for row in rows],
+        "older": page["first"] - 1 or None,
+        "newer": min(end + PAGE, conversation.last_seq) if end < conversation.last_seq else None,
+        "is_asked": place.status != ACTIVE,
+        "may_reply": place.status == ACTIVE and access.may_reply(user, conversation),
+    }
+    return View("conversation.html", values)
+
+
+@face.route("POST", "/inbox/{conversation_id}")
+def reply(user: User, visit: Visit, /, conversation_id: Id, body: Text) -> Shown:
+    """Say something in a conversation.
+
+    :param conversation_id: the conversation
+    :param body: what to say, as BBCode
+    """
+    conversation = access.chat(user, conversation_id)
+    sent = messages.reply(visit.settings, user, conversation, body, [])
+    return Go(f"/inbox/{conversation_id}#m{sent.id}")
+
+
+@face.route("POST", "/inbox/{conversation_id}/accept")
+def accept(user: User, /, conversation_id: Id) -> Shown:
+    """Accept a request.
+
+    :param conversation_id: the chat that is asked for
+    """
+    chats.accept(user, access.chat(user, conversation_id))
+    return Go(f"/inbox/{conversation_id}")
+
+
+@face.route("POST", "/inbox/{conversation_id}/decline")
+def decline(user: User, /, conversation_id: Id) -> Shown:
+    """Decline a request.
+
+    :param conversation_id: the chat that is asked for
+    """
+    chats.decline(user, access.chat(user, conversation_id))
+    return Go("/inbox")
+
+
+@face.route("POST", "/inbox/{conversation_id}/unread")
+def mark_unread(user: User, /, conversation_id: Id) -> Shown:
+    """Make all that others have said unread again.
+
+    :param conversation_id: the conversation
+    """
+    messages.mark_unread(access.participants(user, [conversation_id]))
+    return Go("/inbox")
+
+
+def people_by_conversation(ids: list[int]) -> dict[int, list[Any]]:
+    people: dict[int, list[Any]] = {each: [] for each in ids}
+    for conversation_id, rows in groupby(people_in(ids), attrgetter("conversation_id")):
+        people[conversation_id] += rows
+    return people
+
+
+def listed(user: User, row: Any, people: list[Any]) -> dict[str, Any]:
+    """A conversation in the list."""
+    names = {each.id: each.display_name for each in people}
+    return {
+        "id": row.id,
+        "title": text.unmarked(title_of(user, row, people)),
+        "app": row.app,
+        "people": [person(each) for each in people if each.id != user.id and each.status != LEFT],
+        "preview": text.preview(row.body or ""),
+        "author": "You" if row.last_author_id == user.id else names.get(row.last_author_id, row.peer or ""),
+        "sent_at": row.last_sent_at or row.started_at,
+        "unread": row.unread,
+    }
+
+
+def said(
+    user: User, row: Any, authors: dict[int, Any], peer: str, read_seq: int, files: Any
+) -> dict[str, Any]:
+    """A message as it is read."""
+    author = authors.get(row.author_id)
+    return {
+        "id": row.id,
+        "author": author.display_name if author else peer,
+        "picture": icon_url(str, author.id, author.avatar) if author else "",
+        "is_own": row.author_id == user.id,
+        "is_unread": row.seq > read_seq and row.author_id != user.id,
+        "sent_at": row.sent_at,
+        # What is made of BBCode is markup that is whole and harmless: it is built as a tree.
+        "body": Markup(text.page(whole(row))),  # noqa: S704
+        "files": files.get(row.id, []),
+    }
+
+
+def person(row: Any) -> dict[str, Any]:
+    return {"name": row.display_name, "picture": icon_url(str, row.id, row.avatar)}
+
+
+def files_by_message(rows: Any) -> dict[int, list[dict[str, Any]]]:
+    files: dict[int, list[dict[str, Any]]] = {}
+    for row in rows:
+        url, small = file_urls(str, row)
+        files.setdefault(row.message_id, []).append(
+            {"name": row.filename, "size": row.size, "url": url, "small": small}
+        )
+    return files

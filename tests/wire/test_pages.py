@@ -1,0 +1,383 @@
+"""Pages for people, as a browser without scripts uses them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from conftest import Live, Member
+from lxml import html
+from rest_client import Answer, Chatter, Client
+
+from models import User
+from server.actions import accounts
+from server.faces import pages
+
+ToChatter = Callable[[Member], Chatter]
+PASSWORD = "right and long"
+
+
+class Browser(Client):
+    """Goes from page to page with a cookie, and says of the forms that it sends where they come from."""
+
+    def __init__(self, live: Live, member: Member | None = None) -> None:
+        super().__init__(live.address)
+        if member is not None:
+            with live.store():
+                session = accounts.begin_session(User.get_by_id(member.id), "127.0.0.1", False)
+            self.headers["Cookie"] = f"xf_session={session}"
+
+    def opens(self, path: str, **query: Any) -> Page:
+        return Page(self.get(path, **query))
+
+    def fills(self, path: str, **fields: str) -> Answer:
+        return self.post_form(path, fields, Origin=f"http://{self.host}:{self.port}")
+
+    def sends(self, path: str, **fields: str) -> Page:
+        """Send a form and go where that leads."""
+        answer = self.fills(path, **fields)
+        assert answer.status == 303, answer.body
+        return self.opens(answer.header("Location").partition("#")[0])
+
+
+class Page:
+    """What a page shows."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.status, self.head, self.bytes = answer.status, answer.header, answer.body
+        self.tree = html.fromstring(answer.body.decode())
+
+    def texts(self, path: str) -> list[str]:
+        return [" ".join(each.text_content().split()) for each in self.tree.cssselect(path)]
+
+    def text(self, path: str) -> str:
+        [text] = self.texts(path)
+        return text
+
+    @property
+    def error(self) -> str:
+        return self.text("[role=alert]")
+
+
+@pytest.fixture
+def at_ann(live: Live, ann: Member) -> Browser:
+    return Browser(live, ann)
+
+
+@pytest.fixture
+def at_bob(live: Live, bob: Member) -> Browser:
+    return Browser(live, bob)
+
+
+def begun(starter: Member, *others: Member, subject: str = "Lunch", body: str = "At noon?") -> str:
+    names = [other.name.encode() for other in others]
+    return str(starter.rpc.new_conversation(names, subject.encode(), body.encode())["conv_id"])
+
+
+# Coming and going
+
+
+def test_the_first_page_names_every_door(live: Live) -> None:
+    """Who comes to the server's own address is told what it is and where programs go."""
+    page = Browser(live).opens("/")
+    assert page.status == 200
+    for path in ("/mobiquo/mobiquo.php", "/RPC2", "/chat"):
+        assert any(text.startswith(f"{live.address}{path}") for text in page.texts("code"))
+
+
+def test_who_is_not_known_logs_in_and_gets_what_he_wanted(live: Live) -> None:
+    """A page that asks for a member leads to the login, and from there back to itself."""
+    member = live.member(password=PASSWORD)
+    browser = Browser(live)
+    answer = browser.get("/inbox", skip=20)
+    assert (answer.status, answer.header("Location")) == (303, "/login?next=%2Finbox%3Fskip%3D20")
+    wanted = browser.opens(answer.header("Location")).tree.cssselect("input[name=next]")[0].get("value")
+    answer = browser.fills("/login", name=member.name.upper(), password=PASSWORD, next=wanted)
+    assert (answer.status, answer.header("Location")) == (303, "/inbox?skip=20")
+    browser.headers["Cookie"] = answer.header("Set-Cookie").partition(";")[0]
+    assert browser.opens("/inbox").text("h1") == "Inbox"
+
+
+@pytest.mark.parametrize("name", ["nobody at all", ""])
+def test_a_failed_login_says_nothing_of_why(live: Live, name: str) -> None:
+    """A wrong password and an unknown name get the same page, with the name that was filled in."""
+    name = name or live.member(password=PASSWORD).name
+    answer = Browser(live).fills("/login", name=name, password="wrong")
+    page = Page(answer)
+    assert (answer.status, page.error) == (401, "Incorrect user name or password.")
+    assert page.tree.cssselect("#name")[0].get("value") == name
+    assert not answer.has("Set-Cookie")
+    assert b"wrong" not in answer.body
+
+
+@pytest.mark.parametrize(
+    "path", ["https://evil.example/", "//evil.example", "/\\evil.example", "evil", "/a\nb"]
+)
+def test_a_login_leads_nowhere_else(live: Live, path: str) -> None:
+    """Whatever an address says of where to go after the login, it is a page of this server."""
+    member = live.member(password=PASSWORD)
+    answer = Browser(live).fills("/login", name=member.name, password=PASSWORD, next=path)
+    assert (answer.status, answer.header("Location")) == (303, "/inbox")
+
+
+def test_the_session_is_that_of_the_forum(live: Live, ann: Member, at_ann: Browser) -> None:
+    """Who logs out on a page has ended the session for the forum's calls too."""
+    cookie = at_ann.headers["Cookie"]
+    assert live.proxy(("Cookie", cookie)).get_inbox_stat()["result"]
+    answer = at_ann.fills("/logout")
+    assert (answer.status, answer.header("Location")) == (303, "/")
+    assert "Max-Age=0" in answer.header("Set-Cookie")
+    assert not live.proxy(("Cookie", cookie)).get_inbox_stat()["result"]
+    assert at_ann.get("/inbox").status == 303
+
+
+# Reading
+
+
+def test_the_inbox_has_what_came_through_every_door(
+    live: Live, ann: Member, bob: Member, at_bob: Browser, chatter: ToChatter
+) -> None:
+    """The list shows conversations of each app with the author, what was said last, and what is unread."""
+    begun(ann, bob, subject="Race", body="Faster [b]now[/b]")
+    chat = chatter(ann).talks_with(chatter(bob))
+    chatter(ann).says(chat, "one")
+    chatter(ann).says(chat, "two")
+    page = at_bob.opens("/inbox")
+    assert page.texts(".list .app") == ["Chat", "Forum"]
+    assert page.texts(".list strong") == [ann.name, "Race"]
+    assert page.texts(".list .preview") == [f"{ann.name}: two", f"{ann.name}: Faster now"]
+    assert page.texts(".list .unread") == ["2 unread", "1 unread"]
+
+
+def test_what_is_read_on_a_page_is_read_everywhere(ann: Member, bob: Member, at_bob: Browser) -> None:
+    """Opening a conversation shows what is new as new, and moves the read mark for all doors."""
+    place = begun(ann, bob)
+    ann.rpc.reply_conversation(place, b"And bring a friend")
+    page = at_bob.opens(f"/inbox/{place}")
+    assert page.text("h1") == "Lunch"
+    assert page.texts(".message .body") == ["At noon?", "And bring a friend"]
+    assert page.texts(".message .head strong") == [ann.name] * 2
+    assert page.texts(".message .unread") == ["new"] * 2
+    assert bob.rpc.get_inbox_stat()["inbox_unread_count"] == 0
+    assert at_bob.opens(f"/inbox/{place}").texts(".message .unread") == []
+
+
+def test_long_conversations_are_read_page_by_page(ann: Member, bob: Member, at_bob: Browser) -> None:
+    """The newest messages come first; older and newer ones are a link away, without gap or overlap."""
+    place = begun(ann, bob, body="0")
+    for number in range(1, 45):
+        ann.rpc.reply_conversation(place, str(number).encode())
+    page = at_bob.opens(f"/inbox/{place}")
+    seen = page.texts(".message .body")
+    while older := page.tree.cssselect("a[rel=prev]"):
+        page = at_bob.opens(older[0].get("href"))
+        seen = page.texts(".message .body") + seen
+    assert seen == [str(number) for number in range(45)]
+    assert at_bob.opens(page.tree.cssselect("a[rel=next]")[0].get("href")).texts(".message .body")[-1] == "24"
+
+
+def test_markup_of_the_forum_is_shown(ann: Member, bob: Member, at_bob: Browser) -> None:
+    """BBCode is shown as what it means; a picture is a link, so that nothing is loaded from elsewhere."""
+    link, picture = "[url=http://a.example/?x=1&y=2]there[/url]", "[img]http://b.example/c.png[/img]"
+    body = f"[b]so[/b] {link} {picture} [quote]q[/quote]"
+    place = begun(ann, bob, body=body)
+    [shown] = at_bob.opens(f"/inbox/{place}").tree.cssselect(".message .body")
+    assert [each.text for each in shown.cssselect("b")] == ["so"]
+    links = ["http://a.example/?x=1&y=2", "http://b.example/c.png"]
+    assert [each.get("href") for each in shown.cssselect("a")] == links
+    assert [each.text for each in shown.cssselect("blockquote")] == ["q"]
+    assert not shown.cssselect("img")
+
+
+@pytest.mark.parametrize(
+    "text", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{ 7 * 7 }}"]
+)
+def test_text_stays_text(live: Live, ann: Member, text: str) -> None:
+    """Whatever names, subjects and messages say, it is shown as it is and nothing of it is carried out."""
+    other = live.member(display_name=text)
+    place = begun(ann, other, subject=text, body=text)
+    ann.rpc.reply_conversation(place, text.encode())
+    for browser in (Browser(live, ann), Browser(live, other)):
+        for path in ("/inbox", f"/inbox/{place}"):
+            page = browser.opens(path)
+            assert not page.tree.cssselect("script, [onerror]")
+            assert text in page.text("main")
+            assert "49" not in page.texts("h1")
+
+
+# Writing
+
+
+def test_an_answer_is_heard_at_every_door(
+    ann: Member, bob: Member, at_bob: Browser, chatter: ToChatter
+) -> None:
+    """What is said on a page stands in forum and chat, and the browser is led to where it stands."""
+    place = begun(ann, bob)
+    answer = at_bob.fills(f"/inbox/{place}", body="Grüße & <b>")
+    newest = ann.rpc.get_conversation(place)["list"][-1]
+    assert newest["msg_content"].decode() == "Grüße & <b>"
+    assert (answer.status, answer.header("Location")) == (303, f"/inbox/{place}#m{newest['msg_id']}")
+    assert chatter(ann).get(f"/chat/{place}/messages").json[0]["text"] == "Grüße & <b>"
+
+
+def test_a_conversation_is_begun(ann: Member, bob: Member, carol: Member, at_ann: Browser) -> None:
+    """Several names stand with commas between them."""
+    page = at_ann.sends("/inbox/new", to=f"{bob.name}, {carol.name.upper()}", subject="Race", body="Saturday")
+    assert page.text("h1") == "Race"
+    for member in (bob, carol):
+        assert member.rpc.get_conversations()["list"][0]["conv_subject"].decode() == "Race"
+
+
+@pytest.mark.parametrize("field", ["to", "subject", "body"])
+def test_what_was_typed_is_not_lost(ann: Member, bob: Member, at_ann: Browser, field: str) -> None:
+    """Where a form cannot be taken it comes back with all that was filled in, and says why."""
+    fields = {"to": bob.name, "subject": "Race", "body": "Saturday"} | {field: ""}
+    page = Page(at_ann.fills("/inbox/new", **fields))
+    assert page.status in (400, 404)
+    assert page.error
+    shown = {each.get("name"): each.value for each in page.tree.cssselect("main input, main textarea")}
+    assert shown == fields
+    assert ann.rpc.get_conversations()["conversation_count"] == 0
+
+
+def test_an_answer_that_cannot_be_given_is_not_lost(ann: Member, bob: Member, at_bob: Browser) -> None:
+    """Below the conversation stands what was typed, and above it why that was not sent."""
+    place = begun(ann, bob)
+    text = "x" * 10_001
+    page = Page(at_bob.fills(f"/inbox/{place}", body=text))
+    assert (page.status, page.error) == (400, "A message may have at most 10000 characters.")
+    assert page.tree.cssselect("textarea")[0].value == text
+    assert page.texts(".message .body") == ["At noon?"]
+
+
+@pytest.mark.parametrize("choice", ["accept", "decline"])
+def test_requests_are_answered(
+    ann: Member, bob: Member, at_bob: Browser, chatter: ToChatter, choice: str
+) -> None:
+    """Who is asked for a chat sees by whom, and accepts or declines."""
+    chat = chatter(ann).asks(chatter(bob))
+    assert at_bob.opens("/inbox").texts("section strong") == [ann.name]
+    page = at_bob.sends(f"/inbox/{chat}/{choice}")
+    assert page.text("h1") == (ann.name if choice == "accept" else "Inbox")
+    status = chatter(ann).get(f"/chat/{chat}").json["status"]
+    assert status == {"accept": "active", "decline": "declined"}[choice]
+
+
+def test_a_conversation_becomes_unread_again(ann: Member, bob: Member, at_bob: Browser) -> None:
+    """Who marks a conversation as unread finds it so in the list."""
+    place = begun(ann, bob)
+    at_bob.opens(f"/inbox/{place}")
+    assert at_bob.sends(f"/inbox/{place}/unread").texts(".list .unread") == ["1 unread"]
+
+
+# Who may what
+
+ASKING = [route for route in pages.face.routes.values() if route.method.actor is not None]
+FORMS = [route for route in pages.face.routes.values() if not route.reads_query]
+WITH_IDS = [route for route in ASKING if route.in_path]
+
+
+def named(route: Any) -> str:
+    return str(route.method.name)
+
+
+def fields_of(route: Any) -> dict[str, str]:
+    return {param.name: "1" for param in route.asked() if param.required}
+
+
+def tried(browser: Browser, route: Any, place: str) -> Answer:
+    path = re.sub(r"\{\w+\}", place, route.paths[0])
+    return browser.get(path) if route.reads_query else browser.fills(path, **fields_of(route))
+
+
+@pytest.mark.parametrize("route", ASKING, ids=named)
+def test_a_stranger_has_to_log_in(live: Live, route: Any) -> None:
+    """What asks for a member leads whoever is none to the login, or refuses his form."""
+    answer = tried(Browser(live), route, "1")
+    if route.reads_query:
+        assert (answer.status, answer.header("Location")[:12]) == (303, "/login?next=")
+    else:
+        assert answer.status == 401
+
+
+@pytest.mark.parametrize("route", WITH_IDS, ids=named)
+def test_what_is_another_s_is_not_there(
+    live: Live, ann: Member, bob: Member, carol: Member, route: Any
+) -> None:
+    """A stranger, and one who has left, get the same page for a conversation as for one that never was."""
+    place = begun(ann, bob, carol)
+    assert carol.rpc.delete_conversation(place, 2)["result"]
+    for member in (live.member(), carol):
+        browser = Browser(live, member)
+        own, missing = tried(browser, route, place), tried(browser, route, "999999999999")
+        assert own.status == missing.status == 404
+        assert own.body == missing.body
+    assert len(ann.rpc.get_conversation(place)["list"]) == 1
+
+
+FOREIGN = [
+    {},
+    {"Origin": "https://evil.example"},
+    {"Origin": "null"},
+    {"Sec_Fetch_Site": "cross-site"},
+    {"Sec_Fetch_Site": "same-site"},
+    {"Sec_Fetch_Site": "none"},
+    {"Origin": "https://evil.example", "Sec_Fetch_Site": "same-origin"},
+]
+
+
+@pytest.mark.parametrize("route", FORMS, ids=named)
+@pytest.mark.parametrize("head", FOREIGN, ids=str)
+def test_forms_of_other_pages_are_refused(
+    live: Live, ann: Member, bob: Member, at_ann: Browser, route: Any, head: dict[str, str]
+) -> None:
+    """A form is taken only where the browser says that a page of this server has sent it."""
+    place = begun(ann, bob)
+    path = re.sub(r"\{\w+\}", place, route.paths[0])
+    assert at_ann.post_form(path, fields_of(route), **head).status == 403
+    assert len(ann.rpc.get_conversation(place)["list"]) == 1
+    assert at_ann.get("/inbox").status == 200
+
+
+# What a browser may do with it
+
+
+@pytest.mark.parametrize("path", ["/", "/docs", "/login", "/inbox", "/inbox/new", "/inbox/999999"])
+def test_a_page_loads_nothing_from_elsewhere(at_ann: Browser, path: str) -> None:
+    """Each page says so strictly, and is in no other page's frame."""
+    policy = at_ann.get(path).header("Content-Security-Policy")
+    assert policy.startswith("default-src 'none'; ")
+    assert "frame-ancestors 'none'" in policy
+    assert "http" not in policy and "unsafe" not in policy
+    assert not re.search(rb"<script>|<style|\sstyle=|\son\w+=", at_ann.get(path).body)
+
+
+def test_files_of_pages_are_kept(live: Live) -> None:
+    """What pages load has its digest in the address, and is kept; nothing else is found there."""
+    browser = Browser(live)
+    [style] = browser.opens("/").tree.cssselect("link[rel=stylesheet]")
+    answer = browser.get(style.get("href"))
+    assert answer.header("Content-Type") == "text/css; charset=utf-8"
+    assert "immutable" in answer.header("Cache-Control")
+    for name in ("nothing.css", "../templates/base.html", "%2e%2e/door.py"):
+        assert browser.get(f"/static/{name}").status == 404
+
+
+def test_pages_are_not_kept(at_ann: Browser) -> None:
+    """What a member sees stays in no cache."""
+    assert at_ann.get("/inbox").header("Cache-Control") == "no-store"
+
+
+def test_a_wrong_verb_is_told_which_are_right(at_ann: Browser) -> None:
+    """Another verb than those of a page is refused, as everywhere."""
+    answer = at_ann.send("DELETE", "/inbox")
+    assert (answer.status, answer.header("Allow")) == (405, "GET")
+
+
+def test_a_page_has_its_own_query(at_ann: Browser) -> None:
+    """A number that is none is refused with a page that says so."""
+    answer = at_ann.send("GET", f"/inbox?{urlencode({'skip': 'x'})}")
+    assert (answer.status, "skip" in Page(answer).text("main")) == (400, True)
