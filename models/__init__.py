@@ -1,6 +1,6 @@
 """The store: tables and the queries that belong to them. Knows the rules of data and no wire."""
 
-from . import check, whole
+from . import check, whole, work
 from .allowances import Allowance, allowance_spent, allowance_wait, use_allowance
 from .base import (
     StoreError,
@@ -318,4 +318,5 @@ __all__ = [
     "users_with_keys",
     "was_just_here",
     "whole",
+    "work",
 ]

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from .base import database, engine_faults
 from .phone import Contact
 from .users import User, digits_of, name_key, name_line
+from .work import Begin, untold
 
 # A sentence, and the query whose rows fill its places.
 QUERIES = {
@@ -95,17 +96,22 @@ QUERIES = {
 }
 
 
-def faults() -> Iterator[str]:
+def faults(begin: Begin = untold) -> Iterator[str]:
     """Every fault in one sentence, by id; of a damaged store only that it is damaged."""
+    advance = begin("Checking the store", len(QUERIES) + 3)
     damage = list(engine_faults())
     yield from damage
     if any(fault.startswith("store:") for fault in damage):
         return
+    advance(1)
     for sentence, query in QUERIES.items():
         for row in database.execute_sql(query).fetchall():
             yield sentence.format(*row)
+        advance(1)
     yield from user_faults()
+    advance(1)
     yield from number_faults()
+    advance(1)
 
 
 def user_faults() -> Iterator[str]:

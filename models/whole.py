@@ -7,7 +7,7 @@ turns in which they happened: all of them happened before anything that happens 
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from itertools import groupby
@@ -30,11 +30,11 @@ from . import check
 from .base import HISTORY, StoreError, Table, TurnField, database, pending_migrations, runner
 from .conversations import PlaceCount
 from .engines import Row
+from .work import Advance, Begin, untold
 
 # So many rows are in memory at a time.
 BATCH = 2000
 Batch = tuple[str, list[Row]]
-Advance = Callable[[int], None]
 
 encoded = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -136,10 +136,8 @@ def rows_after(engine: Any, name: str, columns: list[str], after: int) -> list[R
     return rows
 
 
-def tallied(
-    whole: Contents, some: Iterable[Batch], tally: Tally, advance: Advance = lambda number: None
-) -> Iterator[Batch]:
-    """The same batches, counted in *tally* as they pass; *advance* is told how many rows have passed."""
+def tallied(whole: Contents, some: Iterable[Batch], tally: Tally, advance: Advance) -> Iterator[Batch]:
+    """The same batches, counted in *tally* as they pass."""
     for table in whole.tables:
         tally.begin(table)
     for name, rows in some:
@@ -148,9 +146,7 @@ def tallied(
         advance(len(rows))
 
 
-def fill(
-    whole: Contents, some: Iterable[Batch], advance: Advance = lambda number: None, replaces: bool = False
-) -> Tally:
+def fill(whole: Contents, some: Iterable[Batch], begin: Begin = untold, replaces: bool = False) -> Tally:
     """Put all rows into the open store in one transaction, and compare what is there with what came.
 
     The store has to be empty, unless what it holds is to be replaced. What an older program has written
@@ -163,11 +159,11 @@ def fill(
             refuse_unless_empty()
         make_tables(whole.step)
         refuse_misfits(whole)
-        put(whole, tallied(whole, some, came, advance))
+        put(whole, tallied(whole, some, came, begin("Storing rows", whole.rows)))
         engine.learn()
-        compare(whole, came, advance)
+        compare(whole, came, begin("Comparing rows", whole.rows))
         if whole.step == newest_step():
-            refuse_faults()
+            refuse_faults(begin)
     return came
 
 
@@ -241,6 +237,6 @@ def compare(whole: Contents, came: Tally, advance: Advance) -> None:
             raise StoreError(f"What was stored in {name} is not what came.")
 
 
-def refuse_faults() -> None:
-    if found := next(check.faults(), None):
+def refuse_faults(begin: Begin = untold) -> None:
+    if found := next(check.faults(begin), None):
         raise StoreError(f"What was filled in has a fault: {found}.")

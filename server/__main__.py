@@ -10,8 +10,9 @@ import click
 from click.exceptions import NoArgsIsHelpError
 
 from . import __version__, demo
-from .commands import doctor, people, stores
+from .commands import deploy, doctor, people, stores
 from .commands.config import config
+from .commands.grouped import Grouped
 from .commands.opening import (
     must_be_writable,
     must_keep_files,
@@ -45,7 +46,7 @@ def sentence(error: click.UsageError) -> str:
     return f"{error.format_message().rstrip('.')}; see {error.ctx.command_path} --help."
 
 
-class Program(click.Group):
+class Program(Grouped):
     """Says in one sentence what is wrong, as all commands do."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -96,7 +97,15 @@ def serve(with_demo: bool, **values: Any) -> None:
         serving.serve(settings, click.echo)
 
 
-for command in (*stores.COMMANDS, doctor.doctor, people.user, people.token, people.key, config):
+for command in (
+    *stores.COMMANDS,
+    people.user,
+    people.token,
+    people.key,
+    config,
+    doctor.doctor,
+    *deploy.COMMANDS,
+):
     main.add_command(command)
 
 

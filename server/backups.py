@@ -25,11 +25,14 @@ from models import (
     store_path,
     stored_files,
     whole,
+    work,
 )
 
 from . import stores
 from .files import PARTIAL, Files
 
+# What names a stored file: a table, the id of a row, and the file.
+Named = tuple[str, int, str]
 STORE, FILES = "store.db", "files"
 ATTEMPTS = 10
 
@@ -38,24 +41,21 @@ class BadBackup(Exception):
     """The backup cannot be made or used; the text says why in one sentence."""
 
 
-def write(files: Files, target: Path) -> None:
+def write(files: Files, target: Path, begin: work.Begin = work.untold) -> None:
     """Write the open store and its files to *target*, which is complete or not there at all."""
     folder = target.absolute().parent
     with tempfile.TemporaryDirectory(dir=folder, prefix=".backup-") as name:
         workplace = Path(name)
-        freeze(files, workplace)
+        freeze(files, workplace, begin)
         unfinished = workplace / "backup.tar"
-        unfinished.touch(mode=0o600)
-        with tarfile.open(unfinished, "w") as archive:
-            archive.add(workplace / STORE, STORE)
-            archive.add(workplace / FILES, FILES)
-        verify(unfinished, workplace / "again")
+        pack(workplace, unfinished, begin)
+        verify(unfinished, workplace / "again", begin)
         sync(unfinished)
         os.replace(unfinished, target)
         sync(folder)
 
 
-def freeze(files: Files, workplace: Path) -> None:
+def freeze(files: Files, workplace: Path, begin: work.Begin) -> None:
     """A copy of the store in *workplace*, with all the files that it names.
 
     A file may be erased between the two; then the copy is out of date, and is made once more.
@@ -64,16 +64,19 @@ def freeze(files: Files, workplace: Path) -> None:
     for _ in range(ATTEMPTS):
         shutil.rmtree(kept, ignore_errors=True)
         kept.mkdir(mode=0o700)
-        copy(workplace / STORE)
-        if all(link(files.path(name), kept / name) for name in names_in(workplace / STORE)):
+        copy(workplace / STORE, begin)
+        names = names_in(workplace / STORE)
+        advance = begin("Copying files", len(names))
+        if all(link(files.path(name), kept / name, advance) for name in names):
             return
     raise BadBackup("Files were erased faster than they could be copied. Please try again.")
 
 
-def copy(target: Path) -> None:
+def copy(target: Path, begin: work.Begin) -> None:
     """Write all that is in the open store, as it is at one moment, into an embedded one at *target*."""
     source = database.obj
     if is_embedded():
+        begin("Copying the store", 0)
         copy_store(target)
         return
     target.unlink(missing_ok=True)
@@ -81,10 +84,10 @@ def copy(target: Path) -> None:
     with source.snapshot():
         contents = whole.contents(source)
         with another_store(target):
-            whole.fill(contents, whole.batches(source, contents))
+            whole.fill(contents, whole.batches(source, contents), begin)
 
 
-def link(source: Path, target: Path) -> bool:
+def link(source: Path, target: Path, advance: work.Advance) -> bool:
     """Make *target* the same file as *source*, or a copy of it; False where it is gone."""
     try:
         os.link(source, target)
@@ -92,6 +95,7 @@ def link(source: Path, target: Path) -> bool:
         return False
     except OSError:
         shutil.copyfile(source, target)
+    advance(1)
     return True
 
 
@@ -101,11 +105,25 @@ def names_in(store: Path) -> list[str]:
         return [name for _, _, name in stored_files()]
 
 
-def unpack(archive: Path, folder: Path) -> None:
+def pack(folder: Path, archive: Path, begin: work.Begin) -> None:
+    """Put the store and the files in *folder* into an archive."""
+    contents = [folder / STORE, *(folder / FILES).iterdir()]
+    advance = begin("Writing the backup", sum(path.stat().st_size for path in contents))
+    archive.touch(mode=0o600)
+    with tarfile.open(archive, "w") as packed:
+        packed.add(folder / FILES, FILES, recursive=False)
+        for path in contents:
+            packed.add(path, path.relative_to(folder))
+            advance(path.stat().st_size)
+
+
+def unpack(archive: Path, folder: Path, begin: work.Begin) -> None:
     folder.mkdir(mode=0o700)
     try:
         with tarfile.open(archive, "r:") as packed:
-            packed.extractall(folder, filter="data")
+            members = packed.getmembers()
+            advance = begin("Reading the backup", sum(member.size for member in members))
+            packed.extractall(folder, passing(members, advance), filter="data")
     except tarfile.TarError as error:
         raise BadBackup(f"{archive} cannot be read as a backup.") from error
     if not (folder / STORE).is_file():
@@ -114,15 +132,22 @@ def unpack(archive: Path, folder: Path) -> None:
     (folder / FILES).mkdir(exist_ok=True)
 
 
-def verify(archive: Path, folder: Path) -> None:
+def passing(members: list[tarfile.TarInfo], advance: work.Advance) -> Iterator[tarfile.TarInfo]:
+    """The same members; *advance* is told of the bytes of each one that has passed."""
+    for member in members:
+        yield member
+        advance(member.size)
+
+
+def verify(archive: Path, folder: Path, begin: work.Begin) -> None:
     """Unpack a backup into *folder* and check it through and through."""
-    unpack(archive, folder)
+    unpack(archive, folder, begin)
     with another_store(folder / STORE):
         if is_empty():
             raise BadBackup(f"{archive} is not a backup: its store is empty.")
         if pending_migrations():
             return
-        found = next(iter([*check.faults(), *missing_files(Files(folder / FILES))]), None)
+        found = next(iter([*check.faults(begin), *missing_files(Files(folder / FILES), begin)]), None)
     if found:
         raise BadBackup(f"The backup has a fault: {found}.")
 
@@ -139,7 +164,7 @@ def another_store(path: Path) -> Iterator[None]:
         database.initialize(before)
 
 
-def restore(archive: Path, url: str, folder: Path, force: bool) -> None:
+def restore(archive: Path, url: str, folder: Path, force: bool, begin: work.Begin = work.untold) -> None:
     """Make the store at *url* and its files in *folder* what they were when *archive* was written.
 
     The new files come beside the old ones, then the new store takes the old one's place in one step, and only
@@ -150,11 +175,11 @@ def restore(archive: Path, url: str, folder: Path, force: bool) -> None:
         raise BadBackup(f"{' and '.join(taken)} is there already; --force replaces it.")
     path = store_path(url)
     with stores.sole_use(url), workplace_beside(path or folder) as workplace:
-        verify(archive, workplace / "new")
+        verify(archive, workplace / "new", begin)
         new, files = workplace / "new" / STORE, Files(workplace / "new" / FILES)
-        add_files(files, folder)
+        add_files(files, folder, begin)
         if path is None:
-            replace_rows(new, url)
+            replace_rows(new, url, begin)
         else:
             replace_store(new, path)
         Files(folder).erase_leniently(every(Files(folder)) - every(files))
@@ -165,7 +190,7 @@ def every(files: Files) -> set[str]:
     return set(files.older_than(-math.inf))
 
 
-def add_files(files: Files, folder: Path) -> None:
+def add_files(files: Files, folder: Path, begin: work.Begin) -> None:
     """Put files into *folder*, beside what is there; where that fails they go again.
 
     Where what comes after it fails they stay: by then a store may name them, and the daily sweep knows.
@@ -173,8 +198,10 @@ def add_files(files: Files, folder: Path) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.chmod(0o700)
     added: list[Path] = []
+    names = every(files)
+    advance = begin("Copying files", len(names))
     try:
-        for name in every(files):
+        for name in names:
             # No name ever stands for other bytes.
             if not Files(folder).intact(name):
                 unfinished = folder / f"{name}{PARTIAL}"
@@ -184,6 +211,7 @@ def add_files(files: Files, folder: Path) -> None:
                 sync(unfinished)
                 os.replace(unfinished, folder / name)
                 added.append(folder / name)
+            advance(1)
         sync(folder)
         sync(folder.absolute().parent)
     except BaseException:
@@ -204,7 +232,7 @@ def holds_something(url: str) -> bool:
         close_store()
 
 
-def replace_rows(new: Path, url: str) -> None:
+def replace_rows(new: Path, url: str, begin: work.Begin) -> None:
     """Put all that an embedded store holds in the place of what is at *url*, in one transaction."""
     with another_store(new):
         migrate()
@@ -212,7 +240,7 @@ def replace_rows(new: Path, url: str) -> None:
     try:
         with stores.beside(f"sqlite:///{new}") as engine:
             contents = whole.contents(engine)
-            whole.fill(contents, whole.batches(engine, contents), replaces=True)
+            whole.fill(contents, whole.batches(engine, contents), begin, replaces=True)
     finally:
         close_store()
 
@@ -248,14 +276,22 @@ def workplace_beside(path: Path) -> Iterator[Path]:
         yield Path(name)
 
 
-def missing_files(files: Files) -> Iterator[str]:
+def missing_files(files: Files, begin: work.Begin) -> Iterator[str]:
     """Attachments and pictures whose file is gone or damaged."""
-    faults = [named for named in stored_files() if not files.intact(named[2])]
+    named = list(stored_files())
+    faults = list(damaged(files, named, begin("Checking files", len(named))))
     # While the server runs a file may be erased after its row was read.
     still_named = set(stored_files()) if faults else set()
     for what, row_id, name in faults:
         if (what, row_id, name) in still_named:
             yield f"{what} {row_id}: its file {name} is missing or damaged"
+
+
+def damaged(files: Files, named: list[Named], advance: work.Advance) -> Iterator[Named]:
+    for each in named:
+        if not files.intact(each[2]):
+            yield each
+        advance(1)
 
 
 def sync(path: Path) -> None:

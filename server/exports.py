@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, cast
 
 from peewee import chunked
 
-from models import database, whole
+from models import database, whole, work
 
 from . import __version__
 
@@ -111,16 +111,18 @@ def said(line: bytes) -> dict[str, Any]:
     return value
 
 
-def write(stream: BinaryIO) -> None:
+def write(stream: BinaryIO, begin: work.Begin = work.untold) -> None:
     """Write all that the open store holds, as it is at one moment."""
     with database.obj.snapshot():
         contents, out = whole.contents(database.obj), Digesting(stream)
         tables = {name: asdict(table) for name, table in contents.tables.items()}
         out.write([{"switchboard": __version__, "step": contents.step, "tables": tables}])
+        advance = begin("Writing rows", contents.rows)
         for name, rows in whole.batches(database.obj, contents):
             columns = ("table", *contents.tables[name].columns)
             out.write([dict(zip(columns, (name, *row), strict=True)) for row in rows])
             out.rows += len(rows)
+            advance(len(rows))
         out.write([out.ending()])
 
 

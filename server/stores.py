@@ -2,7 +2,7 @@
 
 import fcntl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -16,24 +16,21 @@ from models import (
     pending_migrations,
     store_path,
     whole,
+    work,
 )
 
-# Told the number of rows that there are to pass, and then of those that have passed.
-Begin = Callable[[int], AbstractContextManager[whole.Advance]]
 SERVED = "is being served; please stop the server first"
 # The connections of a server that has just ended are seen for a moment longer.
 LOOKS, PAUSE = 5, 0.2
 
 
-def move(source: str, target: str, begin: Begin) -> tuple[whole.Contents, whole.Tally]:
+def move(source: str, target: str, begin: work.Begin) -> tuple[whole.Contents, whole.Tally]:
     """Fill the store at *target* with all that is at *source*, which is left as it is."""
     if source == target:
         raise StoreError("A store cannot be moved to where it is.")
     with sole_use(source), to_be_filled(target), beside(source) as engine:
         contents = whole.contents(engine)
-        # Every row passes twice: on its way, and when what was stored is compared.
-        with begin(2 * contents.rows) as advance:
-            return contents, whole.fill(contents, whole.batches(engine, contents), advance)
+        return contents, whole.fill(contents, whole.batches(engine, contents), begin)
 
 
 @contextmanager

@@ -22,7 +22,7 @@ def config() -> None:
 @settings_options()
 @click.pass_context
 def show(ctx: click.Context, /, **values: Any) -> None:
-    """Show each setting, its value, and whether a flag, the environment, the file or nobody gives it."""
+    """Show each setting, its value, and who gives it: a flag, a variable, the file or nobody."""
     rows = [(field.name, shown(field, values[field.name]), giver(ctx, field.name)) for field in FIELDS]
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     for name, value, source in rows:

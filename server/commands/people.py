@@ -13,23 +13,26 @@ from ..actions import accounts
 from ..config import Settings
 from ..files import Files
 from ..passwords import Passwords
+from .grouped import examples
 from .opening import opened, store_options
 
 
 @click.group()
 def user() -> None:
-    """Add people, list them, and change what they may do."""
+    """Add people, list them, change what is known of them and what they may do."""
 
 
 def user_options(command: Any) -> Any:
     for option in reversed(
         [
-            click.option("--display-name", help="The name that is shown beside the user name."),
-            click.option("--number", help="The phone number; an empty one takes it away."),
-            click.option("--identifier", help="What the game calls this player."),
-            click.option("--email", help="The e-mail address."),
+            click.option("--display-name", help="The name that is shown for the user."),
+            click.option("--number", help="The phone number in the game; an empty one takes it away."),
+            click.option("--identifier", help="What the game calls this player; an empty one takes it away."),
+            click.option("--email", help="The e-mail address, by which a member can be found."),
             click.option(
-                "--avatar", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A picture."
+                "--avatar",
+                type=click.Path(exists=True, dir_okay=False, path_type=Path),
+                help="A file with a picture of the user.",
             ),
         ]
     ):
@@ -37,7 +40,14 @@ def user_options(command: Any) -> Any:
     return command
 
 
-@user.command(name="add")
+@user.command(
+    name="add",
+    epilog=examples(
+        "switchboard user add ann",
+        "switchboard user add eve --number 555-0107 --identifier license:5f3a",
+        "pass show switchboard/bob | switchboard user add bob --password-stdin",
+    ),
+)
 @click.argument("name")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 @user_options
@@ -52,7 +62,11 @@ def user_add(
     avatar: Path | None,
     **values: Any,
 ) -> None:
-    """Make a user; without a password given or typed, a random one is made and printed."""
+    """Make a user called NAME, who can log in at once.
+
+    The password is asked for on a terminal. Elsewhere, without --password-stdin, a random one is made and
+    printed, alone on standard output.
+    """
     password, is_made = new_password(password_stdin)
 
     def add(files: Files) -> User:
@@ -86,10 +100,14 @@ def give_avatar(files: Files, user: User, avatar: Path | None) -> None:
         accounts.set_avatar(files, user, avatar.read_bytes())
 
 
-@user.command(name="list")
+@user.command(name="list", epilog=examples("switchboard user list | cut -f 2"))
 @store_options
 def user_list(**values: Any) -> None:
-    """List everyone: id, name, number, identifier, and whether disabled or an administrator."""
+    """List everyone, with what is known of each.
+
+    A line a user, with tabs between id, name, number, identifier, and "disabled" or "admin" for who is; a -
+    stands for what is not there.
+    """
     with opened(Settings(**values)):
         for each in User.select().order_by(User.id):
             notes = [word for word, on in (("disabled", each.disabled_at), ("admin", each.is_admin)) if on]
@@ -103,12 +121,15 @@ def user_list(**values: Any) -> None:
             click.echo("\t".join(map(str, fields)))
 
 
-@user.command(name="password")
+@user.command(name="password", epilog=examples("switchboard user password ann"))
 @click.argument("name")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 @store_options
 def user_password(name: str, password_stdin: bool, **values: Any) -> None:
-    """Change a password, which ends the user's sessions and access tokens."""
+    """Change the password of the user called NAME.
+
+    It is asked for as by "user add". The user's sessions and access tokens end with the old one.
+    """
     password, is_made = new_password(password_stdin)
     stored = Passwords(1).hash(password)
     with opened(Settings(**values)):
@@ -117,28 +138,41 @@ def user_password(name: str, password_stdin: bool, **values: Any) -> None:
         click.echo(password)
 
 
-@user.command(name="disable")
+@user.command(name="disable", epilog=examples("switchboard user disable eve"))
 @click.argument("name")
 @store_options
 def user_disable(name: str, **values: Any) -> None:
-    """From now on nothing of the user's opens anything; sessions and access tokens end for good."""
+    """Shut out the user called NAME.
+
+    From now on nothing of his opens anything; sessions and access tokens end for good, and a call of his is
+    over. What he has said stays.
+    """
     with opened(Settings(**values)):
         transact(lambda: accounts.disable(accounts.named(name)), writes=True)
 
 
-@user.command(name="enable")
+@user.command(name="enable", epilog=examples("switchboard user enable eve"))
 @click.argument("name")
 @store_options
 def user_enable(name: str, **values: Any) -> None:
-    """Let a disabled user in again, with the password alone."""
+    """Let the disabled user called NAME in again, with his password."""
     with opened(Settings(**values)):
         transact(lambda: accounts.enable(accounts.named(name)), writes=True)
 
 
-@user.command(name="edit")
+@user.command(
+    name="edit",
+    epilog=examples(
+        "switchboard user edit ann --identifier license:5f3a", "switchboard user edit bob --admin yes"
+    ),
+)
 @click.argument("name")
 @user_options
-@click.option("--messages", type=click.Choice(["everyone", "nobody"]), help="Who may begin a conversation.")
+@click.option(
+    "--messages",
+    type=click.Choice(["everyone", "nobody"]),
+    help="Who may begin a conversation with the user.",
+)
 @click.option("--admin", type=click.Choice(["yes", "no"]), help="Whether the user is an administrator.")
 @store_options
 def user_edit(
@@ -152,7 +186,7 @@ def user_edit(
     admin: str | None,
     **values: Any,
 ) -> None:
-    """Change what is known of a user; what is not given stays as it is."""
+    """Change what is known of the user called NAME; what is not given stays as it is."""
 
     def edit(files: Files) -> None:
         edited = accounts.named(name)
@@ -173,55 +207,61 @@ def user_edit(
 
 @click.group()
 def token() -> None:
-    """Access tokens: a user's credential for programs."""
+    """Access tokens, with which a user's programs call in his name."""
 
 
-@token.command(name="add")
+@token.command(name="add", epilog=examples('switchboard token add ann --label "my bot"'))
 @click.argument("name")
 @click.option("--label", default="", help="What the token is for.")
 @store_options
 def token_add(name: str, label: str, **values: Any) -> None:
-    """Make an access token of a user and print it, alone and for the only time."""
+    """Make an access token of the user called NAME and print it.
+
+    It is shown this once, alone on standard output; the store keeps only its digest.
+    """
     with opened(Settings(**values)):
         secret = transact(lambda: accounts.add_token(accounts.named(name), label), writes=True)
     click.echo(secret)
 
 
-@token.command(name="list")
+@token.command(name="list", epilog=examples("switchboard token list ann"))
 @click.argument("name")
 @store_options
 def token_list(name: str, **values: Any) -> None:
-    """List a user's access tokens: id, label, when made."""
+    """List the access tokens of the user called NAME: id, label, when made."""
     with opened(Settings(**values)):
         for each in accounts.named(name).tokens.order_by(AccessToken.id):
             click.echo(f"{each.id}\t{each.label or '-'}\t{each.created_at:%Y-%m-%d %H:%M}")
 
 
-@token.command(name="revoke")
+@token.command(name="revoke", epilog=examples("switchboard token revoke 3"))
 @click.argument("token_id", metavar="ID", type=click.IntRange(1, 2**31 - 1))
 @store_options
 def token_revoke(token_id: int, **values: Any) -> None:
-    """Make an access token worthless."""
+    """Make the access token with this ID worthless."""
     with opened(Settings(**values)):
         transact(lambda: accounts.revoke_token(token_id), writes=True)
 
 
 @click.group()
 def key() -> None:
-    """Server keys: what a game server's scripts use at the phone door."""
+    """Server keys, with which a game server's scripts call at the phone door."""
 
 
-@key.command(name="add")
+@key.command(name="add", epilog=examples('switchboard key add "my game server"'))
 @click.argument("label")
 @store_options
 def key_add(label: str, **values: Any) -> None:
-    """Make a server key and print it, alone and for the only time."""
+    """Make a server key, called LABEL, and print it.
+
+    It is shown this once, alone on standard output; the store keeps only its digest.
+    """
     with opened(Settings(**values), creates=True):
         secret = transact(lambda: accounts.add_key(label), writes=True)
     click.echo(secret)
 
 
-@key.command(name="list")
+@key.command(name="list", epilog=examples("switchboard key list"))
 @store_options
 def key_list(**values: Any) -> None:
     """List the server keys: id, label, when made."""
@@ -230,10 +270,10 @@ def key_list(**values: Any) -> None:
             click.echo(f"{each.id}\t{each.label}\t{each.created_at:%Y-%m-%d %H:%M}")
 
 
-@key.command(name="revoke")
+@key.command(name="revoke", epilog=examples("switchboard key revoke 2"))
 @click.argument("key_id", metavar="ID", type=click.IntRange(1, 2**31 - 1))
 @store_options
 def key_revoke(key_id: int, **values: Any) -> None:
-    """Make a server key worthless."""
+    """Make the server key with this ID worthless."""
     with opened(Settings(**values)):
         accounts.revoke_key(key_id)

@@ -1,8 +1,5 @@
 """Commands about a store as a whole."""
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,30 +19,41 @@ from models import (
 from .. import backups, exports, stores
 from ..config import Settings
 from ..files import Files
+from .grouped import examples
 from .opening import must_exist, opened, place_of, prepare, reported, settings_options, store_options
+from .progress import shown
 
 
-@click.command(name="migrate")
+@click.command(name="migrate", epilog=examples("switchboard migrate"))
 @store_options
 def migrate_command(**values: Any) -> None:
-    """Bring the store up to date with this program; serve does it by itself on an embedded store."""
+    """Bring the store up to date with this program.
+
+    An embedded store does so by itself at the next command, after a copy of it was made; a database server
+    only when asked to, so that all who use it can be stopped first.
+    """
     with reported():
         steps = prepare(Settings(**values), migrating=True)
     click.echo("\n".join(f"done: {step}" for step in steps) or "The store is up to date.")
 
 
-@click.command(name="check")
+@click.command(name="check", epilog=examples("switchboard check && echo all is well"))
 @store_options
 def check_command(**values: Any) -> None:
-    """Verify every invariant of the store, changing nothing; each fault is told by id."""
+    """Verify every invariant of the store, changing nothing.
+
+    Every count is compared with a recount, every reference with its row, every file with its digest. Each
+    fault is a line on standard output that names the row by its id, and ends the command with status 1. The
+    server may be running.
+    """
     settings = Settings(**values)
-    with reported():
+    with reported(), shown() as begin:
         must_exist(settings)
         open_store(settings.database)
         if steps := pending_migrations():
             raise StoreError(f"The store lacks the step {steps[0]}. Please run: switchboard migrate")
         files = Files(settings.files_folder)
-        faults = [*check.faults(), *backups.missing_files(files)]
+        faults = [*check.faults(begin), *backups.missing_files(files, begin)]
     for fault in faults:
         click.echo(fault)
     if faults:
@@ -53,41 +61,58 @@ def check_command(**values: Any) -> None:
     click.echo("No faults found.")
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "switchboard backup monday.tar",
+        "switchboard backup /srv/backups/$(date +%F).tar",
+    )
+)
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @store_options
 def backup(file: Path, **values: Any) -> None:
-    """Write the store and its files into FILE, while the server runs, and verify what was written."""
+    """Write the store and its files into FILE, also while it is served.
+
+    What was written is unpacked and checked before FILE appears under its name, so that FILE is a whole
+    backup or is not there. It can be restored on another engine than that of its store.
+    """
     settings = Settings(**values)
-    with opened(settings) as files:
-        backups.write(files, file)
+    with shown() as begin, opened(settings) as files:
+        backups.write(files, file, begin)
     click.echo(f"Written and verified: {file}")
 
 
-@click.command()
+@click.command(epilog=examples("switchboard restore monday.tar", "switchboard restore monday.tar --force"))
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--force", is_flag=True, help="Replace a store that is there already.")
 @store_options
 def restore(file: Path, force: bool, **values: Any) -> None:
-    """Make the store anew from a backup FILE; the server must not be running."""
+    """Make the store anew from the backup FILE, while it is not served.
+
+    FILE is checked before anything is touched. Where it is interrupted, the old store is there or the new
+    one, each with all of its files.
+    """
     settings = Settings(**values)
-    with reported():
+    with reported(), shown() as begin:
         place_of(settings)
-        backups.restore(file, settings.database, settings.files_folder, force)
-    click.echo(f"Restored and verified: {shown(settings)}")
+        backups.restore(file, settings.database, settings.files_folder, force, begin)
+    click.echo(f"Restored and verified: {place_shown(settings)}")
 
 
-def shown(settings: Settings) -> str:
+def place_shown(settings: Settings) -> str:
     """The store's place as people write it."""
     return str(place_of(settings) or address_shown(settings.database))
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "switchboard move sqlite:///switchboard.db postgresql://switchboard@db.example.org/switchboard"
+    )
+)
 @click.argument("source", metavar="FROM")
 @click.argument("target", metavar="TO")
 @settings_options("files")
 def move(source: str, target: str, **values: Any) -> None:
-    """Fill a new store at TO with all that is in the store at FROM, such as sqlite:///a.db postgresql://b/c.
+    """Fill a new store at TO with all that is in the store at FROM.
 
     FROM stays as it is and must not be served meanwhile; TO has to be empty or not there yet. Ids stay the
     same. All is moved or nothing, and it is compared afterwards. The files of attachments stay where they
@@ -95,10 +120,11 @@ def move(source: str, target: str, **values: Any) -> None:
     """
     settings = Settings(**values)
     before, after = replace(settings, database=source), replace(settings, database=target)
-    with reported():
+    with reported(), shown() as begin:
         must_exist(before)
         place_of(after)
-        told(*stores.move(source, target, progress))
+        moved = stores.move(source, target, begin)
+    told(*moved)
     click.echo("The files of attachments are where they were. To serve from the new place:")
     folder = before.files_folder.absolute()
     click.echo(f"switchboard serve --database {address_shown(target)} --files {folder}")
@@ -111,35 +137,19 @@ def told(contents: whole.Contents, tally: whole.Tally) -> None:
     click.echo(f"{contents.rows} rows in {len(contents.tables)} tables are equal; check found no faults.")
 
 
-@contextmanager
-def progress(rows: int) -> Iterator[whole.Advance]:
-    """Show how many of these rows have passed: by a bar on a terminal, elsewhere by a line each tenth."""
-    if sys.stderr.isatty():
-        with click.progressbar(length=rows, label="Rows", file=sys.stderr) as bar:
-            yield bar.update
-    else:
-        yield tenths(rows)
-
-
-def tenths(rows: int) -> whole.Advance:
-    passed = 0
-
-    def advance(number: int) -> None:
-        nonlocal passed
-        before, passed = passed, passed + number
-        if before * 10 // rows < (tenth := passed * 10 // rows):
-            click.echo(f"{tenth}0 %", err=True)
-
-    return advance
-
-
-@click.command()
+@click.command(
+    epilog=examples(
+        "switchboard export all.jsonl.gz",
+        "switchboard export - | jq -r 'select(.table == \"message\").body'",
+    )
+)
 @click.argument("file")
 @store_options
 def export(file: str, **values: Any) -> None:
-    """Write all that the store holds to FILE as lines of JSON, while the server runs; - is standard output.
+    """Write all that the store holds to FILE as lines of JSON.
 
-    A FILE that ends with .gz is compressed. Files of attachments are not in it.
+    A FILE that ends with .gz is compressed, and - is standard output. The server may be running. Files of
+    attachments are not in it.
 
     \b
     The first line:  {"switchboard": VERSION, "step": NEWEST STEP OF THE STORE,
@@ -151,29 +161,32 @@ def export(file: str, **values: Any) -> None:
     Moments are milliseconds since 1970, a yes or no is 1 or 0. newest_id is the newest id that a table has
     ever given out.
     """
-    with opened(Settings(**values)), exports.written(file) as stream:
-        exports.write(stream)
+    with shown() as begin, opened(Settings(**values)), exports.written(file) as stream:
+        exports.write(stream, begin)
     if file != exports.STANDARD:
         click.echo(f"Written: {file}")
 
 
-@click.command(name="import")
+@click.command(
+    name="import",
+    epilog=examples("switchboard import all.jsonl.gz --database sqlite:///new.db"),
+)
 @click.argument("file")
 @store_options
 def import_command(file: str, **values: Any) -> None:
-    """Fill a new store with an export FILE; - is standard input. All comes in, or nothing.
+    """Fill a new store with what was exported to FILE.
 
-    The store has to be empty or not there yet. What was exported from an older store takes the steps that
-    it lacks.
+    A FILE that ends with .gz is compressed, and - is standard input. All comes in, or nothing. The store
+    has to be empty or not there yet. What was exported from an older store takes the steps that it lacks.
     """
     settings = Settings(**values)
-    with reported(), exports.opened(file) as stream:
+    with reported(), shown() as begin, exports.opened(file) as stream:
         place_of(settings)
         contents, rows = exports.read(stream)
-        with stores.to_be_filled(settings.database), progress(2 * contents.rows) as advance:
-            tally = whole.fill(contents, rows, advance)
+        with stores.to_be_filled(settings.database):
+            tally = whole.fill(contents, rows, begin)
             if migrate():
-                whole.refuse_faults()
+                whole.refuse_faults(begin)
     told(contents, tally)
 
 
