@@ -3,13 +3,18 @@
 Each check is one query over the whole store whose rows are the faults, and changes nothing.
 """
 
+import datetime
 from collections.abc import Iterator
+from typing import Any
 
-from .base import database, engine_faults
+from .base import MomentField, Table, database, engine_faults
 from .phone import Contact
 from .users import User, digits_of, name_key, name_line
 from .work import Begin, untold
 
+# Between these every moment lies that has ever been.
+FIRST = datetime.datetime.fromtimestamp(0, datetime.UTC)
+LAST = datetime.datetime.max.replace(tzinfo=datetime.UTC, microsecond=0)
 # A sentence, and the query whose rows fill its places.
 QUERIES = {
     "conversation {0}: its newest place is {1}, but it has {2} messages up to place {3}": """
@@ -98,7 +103,7 @@ QUERIES = {
 
 def faults(begin: Begin = untold) -> Iterator[str]:
     """Every fault in one sentence, by id; of a damaged store only that it is damaged."""
-    advance = begin("Checking the store", len(QUERIES) + 3)
+    advance = begin("Checking the store", len(QUERIES) + 4)
     damage = list(engine_faults())
     yield from damage
     if any(fault.startswith("store:") for fault in damage):
@@ -108,15 +113,28 @@ def faults(begin: Begin = untold) -> Iterator[str]:
         for row in database.execute_sql(query).fetchall():
             yield sentence.format(*row)
         advance(1)
+    yield from moment_faults()
+    advance(1)
     yield from user_faults()
     advance(1)
     yield from number_faults()
     advance(1)
 
 
+def moment_faults() -> Iterator[str]:
+    """Moments that are none: in a file columns take text as well, and numbers that no calendar has."""
+    for table in Table.__subclasses__():
+        for field in table._meta.sorted_fields:
+            if isinstance(field, MomentField):
+                key = table._meta.primary_key
+                wrong: Any = table.select(key).where(~field.between(FIRST, LAST))
+                for (row_id,) in wrong.tuples():
+                    yield f"{table._meta.table_name} {row_id}: its {field.column_name} is no moment"
+
+
 def user_faults() -> Iterator[str]:
     """Users who cannot be found by their own name or number."""
-    for user in User.select().iterator():
+    for user in User.select(User.id, User.username, User.username_key, User.number, User.digits).iterator():
         if user.username_key != name_key(user.username):
             yield f"account {user.id}: it is not found under its name"
         if user.digits != digits_of(user.number or ""):
@@ -125,6 +143,6 @@ def user_faults() -> Iterator[str]:
 
 def number_faults() -> Iterator[str]:
     """Contacts who cannot be found by their number."""
-    for contact in Contact.select().iterator():
+    for contact in Contact.select(Contact.id, Contact.key, Contact.number).iterator():
         if contact.key not in (digits_of(contact.number), name_line(contact.number)):
             yield f"contact {contact.id}: it is not found under its number"

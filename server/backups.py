@@ -276,7 +276,7 @@ def workplace_beside(path: Path) -> Iterator[Path]:
         yield Path(name)
 
 
-def missing_files(files: Files, begin: work.Begin) -> Iterator[str]:
+def missing_files(files: Files, begin: work.Begin = work.untold) -> Iterator[str]:
     """Attachments and pictures whose file is gone or damaged."""
     named = list(stored_files())
     faults = list(damaged(files, named, begin("Checking files", len(named))))

@@ -36,6 +36,11 @@ def pytest_configure(config: pytest.Config) -> None:
     engines.name = config.getoption("--engine")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: tests wait for servers a good part of their time."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_unconfigure() -> None:
     engines.stop()
 

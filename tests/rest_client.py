@@ -2,7 +2,7 @@
 
 import http.client
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +10,15 @@ from urllib.parse import urlencode
 
 SECONDS = 30
 FORM = "application/x-www-form-urlencoded"
+
+
+# The headers that differ from one answer to the next, whoever asks for what.
+CHANGING = {"date", "x-request-id"}
+
+
+def lasting(headers: Iterable[tuple[str, str]], *less: str) -> list[tuple[str, str]]:
+    """The *headers* of an answer that are the same each time, but for some."""
+    return sorted((name, value) for name, value in headers if name.lower() not in CHANGING | set(less))
 
 
 @dataclass

@@ -23,6 +23,7 @@ from fixtures.hostile import KEY, LEAVER, MEMBER, SESSION, Hostile, requests
 from models import transact
 from server.actions import accounts
 from server.faces.chat import face as chat
+from server.faces.pages import face as pages
 from server.faces.published import METHODS
 from server.faces.tapatalk import face as forum
 from server.passwords import Passwords
@@ -226,7 +227,7 @@ def test_many_requests_are_made_alike(first: list[Hostile]) -> None:
 
 def test_everything_published_is_tried(first: list[Hostile]) -> None:
     """Each method, form and route is asked for, in several ways, because it is published."""
-    published = [*METHODS, *forum.forms, *chat.routes]
+    published = [*METHODS, *forum.forms, *chat.routes, *pages.routes]
     asked = Counter(re.split("[,:]| by | with | at ", each.name)[0] for each in first)
     assert {name for name in published if asked[name] < LEAST_ATTEMPTS} == set()
 

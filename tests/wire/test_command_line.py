@@ -539,6 +539,10 @@ PLANTED = {
         "UPDATE contact SET key = '1' WHERE id = 2",
         r"contact 2: it is not found under its number",
     ),
+    "moment beyond all years": (
+        "UPDATE message SET sent_at = 253402300800000 WHERE id = 2",
+        r"message 2: its sent_at is no moment",
+    ),
     "source of nobody": (
         "UPDATE source SET user_id = 4711 WHERE src = 2",
         r"source 2\b",

@@ -18,7 +18,7 @@ from disks import small_disk
 from event_stream import Stream
 from fleet import wait_for
 from prometheus_client.parser import text_string_to_metric_families
-from rest_client import Answer, Chatter, Client, exchange
+from rest_client import Answer, Chatter, Client, exchange, lasting
 
 from models import database
 from server import __version__
@@ -150,10 +150,9 @@ def leaving(tmp_path: Path) -> Iterator[Live]:
 # Who may read the metrics
 
 
-def unlike_in_nothing(live: Live, path: str) -> tuple[int, bytes, set[tuple[str, str]]]:
-    changing = ("date", "x-request-id")
+def unlike_in_nothing(live: Live, path: str) -> tuple[int, bytes, list[tuple[str, str]]]:
     answer = page(live, path)
-    return answer.status, answer.body, {each for each in answer.headers if each[0].lower() not in changing}
+    return answer.status, answer.body, lasting(answer.headers)
 
 
 def test_metrics_are_off(live: Live) -> None:

@@ -20,7 +20,7 @@ from xmlrpc.client import Fault, dumps, loads
 
 import pytest
 from conftest import Live, Member, Player
-from rest_client import Answer, Client
+from rest_client import Answer, Client, lasting
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
@@ -138,8 +138,6 @@ TWO_WRONG = (NOTHING, WORTHLESS)
 ASKED_FOR = "a chat that is asked for"
 # What ids no store has given yet: some that fit anywhere, and the largest.
 MISSING = ("2000000000", "999999999999999999")
-# What differs from one answer to the next whoever asks.
-CHANGING = {"date", "x-request-id"}
 LOGIN_REQUIRED = b"<name>error</name><value><base64>" + b64encode(b"Login required")
 
 
@@ -394,9 +392,7 @@ def wants_another(deed: Deed, answer: Answer) -> bool:
 
 def bytes_of(answer: Answer, *less: str) -> tuple[int, list[tuple[str, str]], bytes]:
     """An answer as it came, but for what changes by itself."""
-    passed_over = CHANGING | set(less)
-    head = [(name, value) for name, value in answer.headers if name.lower() not in passed_over]
-    return answer.status, sorted(head), answer.body
+    return answer.status, lasting(answer.headers, *less), answer.body
 
 
 def ids_in(place: Place, **others: str) -> dict[str, str]:
