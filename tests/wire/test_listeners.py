@@ -151,6 +151,19 @@ def basic(name: str, password: str) -> str:
     return "Basic " + b64encode(f"{name}:{password}".encode()).decode()
 
 
+def test_an_open_page_hears_until_its_session_ends(quick: Live) -> None:
+    """A page listens by its session, is told what happens, and no more once its member has logged out."""
+    ann, bob = quick.member(), quick.member()
+    session = session_of(quick, bob)
+    with closing(Stream(quick, path="/inbox/events", Cookie=f"xf_session={session}")) as stream:
+        stream.next("totals")
+        conversation(ann, bob)
+        assert texts(stream.until("message")) == ["first"]
+        with quick.store():
+            accounts.end_session(session)
+        assert [each.kind for each in stream if each.kind != "totals"] == []
+
+
 def test_a_new_password_ends_what_the_old_one_began(quick: Live) -> None:
     """Who listens by name and password is cut off when the password is another one."""
     member = quick.member(password="right and long")

@@ -80,6 +80,26 @@ def test_an_inbox_needs_no_script(browser: Any, live: Live, ann: Member, member:
     context.close()
 
 
+def test_an_open_page_follows_what_happens(
+    browser: Any, live: Live, ann: Member, member: Member, place: str
+) -> None:
+    """What others say appears on open pages by itself, list and conversation; what is being typed stays."""
+    context = browser.new_context()
+    inbox, talk = context.new_page(), context.new_page()
+    log_in(inbox, live, member)
+    talk.goto(f"{live.address}/inbox/{place}")
+    talk.fill("#body", "I am ty")
+    ann.rpc.reply_conversation(place, b"Are you there?")
+    talk.wait_for_selector("text=Are you there?")
+    assert talk.input_value("#body") == "I am ty"
+    member.rpc.mark_conversation_unread(place)
+    ann.rpc.new_conversation([member.name], b"Race", b"Saturday")
+    inbox.bring_to_front()
+    inbox.wait_for_selector("text=Race")
+    inbox.wait_for_function("document.title.startsWith('(')")
+    context.close()
+
+
 def test_a_keyboard_is_enough(browser: Any, live: Live, member: Member, place: str) -> None:
     """The first key leads past the head of the page, and every form is sent from the keyboard."""
     page = browser.new_page()
