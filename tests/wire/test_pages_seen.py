@@ -1,32 +1,17 @@
 """Pages in a real browser: their use, what they load, how they fit, and whether everybody can read them."""
 
 import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import Live, Member
-from playwright.sync_api import sync_playwright
 
-BINARIES = ("chromium", "chromium-browser", "google-chrome")
 PASSWORD = "right and long"
 WIDTHS, SCHEMES = (360, 1280), ("light", "dark")
 PATHS = ("/", "/docs", "/login", "/inbox", "/inbox/new", "/inbox/{place}", "/inbox/999999999")
 TOO_WIDE = "document.documentElement.scrollWidth > window.innerWidth"
 LONG = "A-word-that-is-longer-than-a-phone-is-wide-" * 3
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    path = next(filter(None, map(shutil.which, BINARIES)), None)
-    if path is None:
-        pytest.skip("needs chromium")
-    with sync_playwright() as play:
-        started = play.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")
