@@ -89,11 +89,12 @@ def test_a_keyboard_is_enough(browser: Any, live: Live, member: Member, place: s
     """The first key leads past the head of the page, and every form is sent from the keyboard."""
     page = browser.new_page()
     page.goto(f"{live.address}/login")
+    page.wait_for_function("document.activeElement.id === 'name'")
     page.keyboard.type(member.name)
     page.keyboard.press("Tab")
     page.keyboard.type(PASSWORD)
     page.keyboard.press("Enter")
-    page.wait_for_url("**/inbox")
+    page.wait_for_selector("text=Log out")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
     page.keyboard.press("Enter")

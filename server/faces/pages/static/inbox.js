@@ -31,13 +31,17 @@ async function refresh() {
   }
 }
 
+function happened() {
+  wanted = true;
+  refresh();
+}
+
 const events = new EventSource("/inbox/events");
 for (const kind of ["message", "request", "accepted", "declined", "read"]) {
-  events.addEventListener(kind, () => {
-    wanted = true;
-    refresh();
-  });
+  events.addEventListener(kind, happened);
 }
+// The first thing that is told is how things stand now: something may have come since the page was made.
+events.addEventListener("totals", happened, { once: true });
 events.addEventListener("totals", (event) => {
   const { totalUnreadMessages, totalPendingRequest } = JSON.parse(event.data);
   const waiting = totalUnreadMessages + totalPendingRequest;
