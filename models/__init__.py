@@ -77,6 +77,7 @@ from .events import (
     position_behind,
     position_of,
     record_event,
+    standing_sessions,
     standing_tokens,
 )
 from .inbox import (
@@ -296,6 +297,7 @@ __all__ = [
     "session_owner",
     "source_of",
     "source_owner",
+    "standing_sessions",
     "standing_tokens",
     "still_rings",
     "store_call",

@@ -19,7 +19,7 @@ from .base import (
 )
 from .conversations import THERE, Conversation, Participant
 from .phone import Call
-from .users import AccessToken, User
+from .users import AccessToken, Session, User
 
 MESSAGE, REQUEST, ACCEPTED, READ, CALL = "message", "request", "accepted", "read", "call"
 # Something that is told of by the totals that it has changed, and by nothing else.
@@ -194,3 +194,9 @@ def enabled_users(ids: list[Value]) -> Any:
 def standing_tokens(digests: list[Value]) -> Any:
     """Those of these access tokens that still open something."""
     return AccessToken.select(AccessToken.digest).where(AccessToken.digest.in_(digests))
+
+
+@PreparedMany
+def standing_sessions(digests: list[Value]) -> Any:
+    """Those of these sessions that have not ended."""
+    return Session.select(Session.digest).where(Session.digest.in_(digests))

@@ -140,7 +140,7 @@ class App:
 
     def body_limit(self, path: str, has_credential: Callable[[], bool]) -> int:
         """The largest body that is read at this *path*; a file only from somebody who says who he is."""
-        if path == "/mobiquo/upload.php" and has_credential():
+        if (path == "/mobiquo/upload.php" or self.pages.takes_files(path)) and has_credential():
             return self.settings.max_upload + MULTIPART_ROOM
         return self.settings.max_request
 

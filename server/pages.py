@@ -10,15 +10,17 @@ from typing import Any
 from urllib.parse import urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import HTTPException
 
 from . import __version__
 from .errors import BadInput, Broken, NotAuthenticated, NotFound, Refusal
 from .http import Response
-from .rest import plain_path
-from .visits import Visit
-from .wire.pages import Go, View
+from .rest import live, plain_path
+from .visits import Listening, Visit
+from .wire.pages import FILES, Go, View
 from .wire.rest import Route, Routes, head_of
+from .wire.types import File
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +63,11 @@ class PageDoor:
         """Whether this *path* is the door's to answer for."""
         return path.startswith(STATIC) or self.routes.holds(path)
 
+    def takes_files(self, path: str) -> bool:
+        """Whether a form at this *path* may bring files."""
+        routes = [route for route, _ in self.routes.at(plain_path(path))]
+        return any(param.name == FILES for route in routes for param in route.method.params)
+
     def __call__(self, visit: Visit) -> Response:
         visit.takes_forms = True
         try:
@@ -85,9 +92,10 @@ class PageDoor:
             values = visit.request.head.args.to_dict()
             return self.shown(visit, route.method.call_by_name(visit, {**values, **in_path}), 200)
         visit.refuse_foreign()
-        given = visit.request.form(visit.request.body)[0]
+        given, uploads = visit.request.form(visit.request.body)
+        files = {name: chosen(uploads.getlist(name)) for name in uploads}
         try:
-            return self.shown(visit, route.method.call_by_name(visit, {**given, **in_path}), 200)
+            return self.shown(visit, route.method.call_by_name(visit, {**given, **files, **in_path}), 200)
         except Refusal as error:
             if isinstance(error, NotAuthenticated) or "GET" not in self.routes.verbs(path):
                 raise
@@ -100,7 +108,9 @@ class PageDoor:
         view = route.method.call_by_name(visit, {**given, **in_path})
         return self.shown(visit, view, error.code, error=str(error), given=given)
 
-    def shown(self, visit: Visit, found: View | Go, status: int, **more: Any) -> Response:
+    def shown(self, visit: Visit, found: View | Go | Listening, status: int, **more: Any) -> Response:
+        if isinstance(found, Listening):
+            return live(visit, found)
         if isinstance(found, Go):
             return self.with_cookie(visit, Response(b"", 303, {"Location": found.path, **PAGE_HEAD}))
         return self.page(visit, found.template, status, {**found.values, **more})
@@ -134,6 +144,11 @@ class PageDoor:
     def address_of(self, name: str) -> str:
         """Where a page finds a file of this name, of which a browser may keep what it has."""
         return f"{STATIC}{name}?v={hashlib.sha256(self.static[name]).hexdigest()[:12]}"
+
+
+def chosen(uploads: Iterable[FileStorage]) -> list[File]:
+    """The files that were chosen in a field, which sends an empty one where none was."""
+    return [File(each.filename, each.read()) for each in uploads if each.filename]
 
 
 def moment(when: datetime) -> str:

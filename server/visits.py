@@ -81,10 +81,10 @@ class Script:
 
 @dataclass(frozen=True)
 class Right:
-    """By what a user listens: the digest of an access token, or else his password in its stored form."""
+    """By what a user listens: the digest of an access token or a session, else his stored password."""
 
     user_id: int
-    token: str
+    digest: str
     password: str | None
 
 
@@ -266,10 +266,20 @@ class Visit:
             self.identity = self.by_header(f"Bearer {args.get('access_token', '')}")
         user = self.actor()
         self.see(user)
-        token = digest_of(self.secret) if self.secret else ""
-        seen = self.request.header("last-event-id") or args.get("lastEventId", "")
-        right = Right(user.id, token, None if token else user.password)
-        return Listening(right, position_of(seen))
+        digest = digest_of(self.secret) if self.secret else ""
+        right = Right(user.id, digest, None if digest else user.password)
+        return Listening(right, position_of(self.last_event or args.get("lastEventId", "")))
+
+    def following(self) -> Listening:
+        """Who listens on a page, by the session of whoever sees it."""
+        user = self.actor()
+        self.see(user)
+        return Listening(Right(user.id, digest_of(self.session_cookie), None), position_of(self.last_event))
+
+    @property
+    def last_event(self) -> str:
+        """The event up to which a listener says that he knows all, if he does."""
+        return self.request.header("last-event-id") or ""
 
     def by_header(self, header: str) -> User | Script | None:
         scheme, _, rest = header.strip().partition(" ")

@@ -36,7 +36,9 @@ class Told:
 class Stream:
     """A listener. *comments* and *retry* are what came beside the events."""
 
-    def __init__(self, live: Live, query: str = "", buffer: int = 0, **headers: str) -> None:
+    def __init__(
+        self, live: Live, query: str = "", buffer: int = 0, path: str = "/chat/events", **headers: str
+    ) -> None:
         host, _, port = live.address.removeprefix("http://").rpartition(":")
         self.connection = http.client.HTTPConnection(host, int(port), timeout=SECONDS)
         if buffer:
@@ -45,7 +47,7 @@ class Stream:
             self.connection.sock.settimeout(SECONDS)
             self.connection.sock.connect((host, int(port)))
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        self.connection.request("GET", f"/chat/events{query}", headers=named)
+        self.connection.request("GET", f"{path}{query}", headers=named)
         self.response = self.connection.getresponse()
         self.comments, self.retry = 0, 0
 

@@ -27,4 +27,6 @@ def load_nothing(value: Any) -> Any:
     raise BadParams("is only answered")
 
 
+# The field of a form that brings files.
+FILES = "files"
 Shown = Annotated[View | Go, Codec("page", load_nothing)]

@@ -1,11 +1,13 @@
-"""Members of the live server, new for each test, at the forum door and at the chat door; and a shop."""
+"""Members of the live server, new for each test, at the forum door and the chat door; a browser; a shop."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import Live, Member
+from playwright.sync_api import sync_playwright
 from rest_client import Chatter
 from shop import Shop
 
@@ -15,6 +17,7 @@ from server.config import Settings
 from server.files import Files
 
 ToChatter = Callable[[Member], Chatter]
+BINARIES = ("chromium", "chromium-browser", "google-chrome")
 
 
 @pytest.fixture
@@ -30,6 +33,18 @@ def bob(live: Live) -> Member:
 @pytest.fixture
 def carol(live: Live) -> Member:
     return live.member("carol")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A real one, where it is installed."""
+    path = next(filter(None, map(shutil.which, BINARIES)), None)
+    if path is None:
+        pytest.skip("needs chromium")
+    with sync_playwright() as play:
+        started = play.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield started
+        started.close()
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 import io
 import re
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,12 +11,10 @@ from xmlrpc.client import dumps, loads
 import pytest
 from conftest import Live, Member
 from PIL import Image
-from playwright.sync_api import sync_playwright
 from rest_client import Answer, Client
 
 from models import UploadGroup
 
-BINARIES = ("chromium", "chromium-browser", "google-chrome")
 LISTEN = """token => new Promise(resolve => {
     window.told = [];
     const events = new EventSource(`/chat/events?access_token=${token}`);
@@ -29,17 +26,6 @@ SEND = """([token, chat, text]) => fetch(`/chat/${chat}/messages`, {
     headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/json" },
     body: JSON.stringify({ text }),
 }).then(answer => answer.status)"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    path = next(filter(None, map(shutil.which, BINARIES)), None)
-    if path is None:
-        pytest.skip("needs chromium")
-    with sync_playwright() as play:
-        started = play.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield started
-        started.close()
 
 
 @pytest.fixture

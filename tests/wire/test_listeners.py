@@ -20,6 +20,9 @@ from models import AccessToken, User, database
 from server.actions import accounts
 from server.faces.chat.events import PAGE
 
+# How the log tells of it, according to what the engine calls a table that is not there.
+TROUBLE = "listeners (have to wait|were not told)"
+
 
 @pytest.fixture
 def quick(tmp_path: Path) -> Iterator[Live]:
@@ -129,7 +132,7 @@ def test_nothing_is_lost_where_it_cannot_be_seen_who_may_listen(patient: Live) -
         ann.rpc = patient.proxy(("Cookie", f"xf_session={session_of(patient, ann)}"))
         with patient.store(), tokens_hidden():
             say(ann, place, "meanwhile")
-            wait_for(lambda: "listeners have to wait" in (patient.folder / "live.log").read_text())
+            wait_for(lambda: re.search(TROUBLE, (patient.folder / "live.log").read_text()) is not None)
         assert texts(stream.until("message")) == ["meanwhile"]
 
 
@@ -149,6 +152,19 @@ def rename(table: str, name: str) -> None:
 
 def basic(name: str, password: str) -> str:
     return "Basic " + b64encode(f"{name}:{password}".encode()).decode()
+
+
+def test_an_open_page_hears_until_its_session_ends(quick: Live) -> None:
+    """A page listens by its session, is told what happens, and no more once its member has logged out."""
+    ann, bob = quick.member(), quick.member()
+    session = session_of(quick, bob)
+    with closing(Stream(quick, path="/inbox/events", Cookie=f"xf_session={session}")) as stream:
+        stream.next("totals")
+        conversation(ann, bob)
+        assert texts(stream.until("message")) == ["first"]
+        with quick.store():
+            accounts.end_session(session)
+        assert [each.kind for each in stream if each.kind != "totals"] == []
 
 
 def test_a_new_password_ends_what_the_old_one_began(quick: Live) -> None:

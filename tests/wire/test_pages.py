@@ -253,6 +253,69 @@ def test_an_answer_that_cannot_be_given_is_not_lost(ann: Member, bob: Member, at
     assert page.texts(".message .body") == ["At noon?"]
 
 
+def form_of(fields: dict[str, str], *files: tuple[str, bytes]) -> bytes:
+    """A form as a browser sends it, with files; without any there is an empty one."""
+    parts = [f'form-data; name="{name}"\r\n\r\n{text}'.encode() for name, text in fields.items()]
+    parts += [
+        f'form-data; name="files"; filename="{name}"\r\n\r\n'.encode() + data
+        for name, data in files or [("", b"")]
+    ]
+    whole = b"".join(b"--x\r\nContent-Disposition: " + part + b"\r\n" for part in parts)
+    return whole + b"--x--\r\n"
+
+
+def sends_files(browser: Browser, path: str, fields: dict[str, str], *files: tuple[str, bytes]) -> Answer:
+    kind, origin = "multipart/form-data; boundary=x", f"http://{browser.host}:{browser.port}"
+    return browser.send("POST", path, form_of(fields, *files), Content_Type=kind, Origin=origin)
+
+
+def test_files_go_along(ann: Member, bob: Member, carol: Member, at_bob: Browser, live: Live) -> None:
+    """What was chosen in a form is carried by the message, for those who may read it, at every door."""
+    place = begun(ann, bob)
+    answer = sends_files(at_bob, f"/inbox/{place}", {"body": "Look"}, ("map.txt", b"north"), ("b.txt", b"b"))
+    assert answer.status == 303
+    shown = ann.rpc.get_conversation(place)["list"][-1]["attachments"]
+    assert [each["filename"] for each in shown] == [b"map.txt", b"b.txt"]
+    page = Browser(live, ann).opens(f"/inbox/{place}")
+    [link, _] = page.tree.cssselect(".files a")
+    assert (link.text_content().strip(), Browser(live, ann).get(link.get("href")).body) == (
+        "map.txt",
+        b"north",
+    )
+    assert Browser(live, carol).get(link.get("href")).status == 404
+
+
+def test_a_form_without_files_is_none_with_some(ann: Member, bob: Member, at_bob: Browser) -> None:
+    """A field in which nothing was chosen brings nothing."""
+    place = begun(ann, bob)
+    assert sends_files(at_bob, f"/inbox/{place}", {"body": "Nothing to see"}).status == 303
+    assert ann.rpc.get_conversation(place)["list"][-1]["attachments"] == []
+
+
+def test_a_conversation_begins_with_a_file(bob: Member, at_ann: Browser) -> None:
+    """The first message carries files too, which may be as large as any attachment."""
+    fields = {"to": bob.name, "subject": "Map", "body": "Here"}
+    assert sends_files(at_ann, "/inbox/new", fields, ("map.txt", b"x" * 2_000_000)).status == 303
+    [listed] = bob.rpc.get_conversations()["list"]
+    [shown] = bob.rpc.get_conversation(listed["conv_id"])["list"]
+    assert [each["filesize"] for each in shown["attachments"]] == [2_000_000]
+
+
+@pytest.mark.parametrize(
+    ("file", "why"),
+    [(("a.exe", b"MZ"), "exe"), (("a.png", b"no picture"), "png"), (("a.txt", b"x" * 2_097_153), "bytes")],
+)
+def test_a_wrong_file_is_refused(
+    ann: Member, bob: Member, at_bob: Browser, file: tuple[str, bytes], why: str
+) -> None:
+    """Where a file cannot be taken nothing is said, and the text is not lost."""
+    place = begun(ann, bob)
+    page = Page(sends_files(at_bob, f"/inbox/{place}", {"body": "Look"}, file))
+    assert (page.status, why in page.error) == (400, True)
+    assert page.tree.cssselect("textarea")[0].value == "Look"
+    assert len(ann.rpc.get_conversation(place)["list"]) == 1
+
+
 @pytest.mark.parametrize("choice", ["accept", "decline"])
 def test_requests_are_answered(
     ann: Member, bob: Member, at_bob: Browser, chatter: ToChatter, choice: str

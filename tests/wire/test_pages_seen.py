@@ -1,32 +1,17 @@
 """Pages in a real browser: their use, what they load, how they fit, and whether everybody can read them."""
 
 import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import Live, Member
-from playwright.sync_api import sync_playwright
 
-BINARIES = ("chromium", "chromium-browser", "google-chrome")
 PASSWORD = "right and long"
 WIDTHS, SCHEMES = (360, 1280), ("light", "dark")
 PATHS = ("/", "/docs", "/login", "/inbox", "/inbox/new", "/inbox/{place}", "/inbox/999999999")
 TOO_WIDE = "document.documentElement.scrollWidth > window.innerWidth"
 LONG = "A-word-that-is-longer-than-a-phone-is-wide-" * 3
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    path = next(filter(None, map(shutil.which, BINARIES)), None)
-    if path is None:
-        pytest.skip("needs chromium")
-    with sync_playwright() as play:
-        started = play.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")
@@ -80,15 +65,36 @@ def test_an_inbox_needs_no_script(browser: Any, live: Live, ann: Member, member:
     context.close()
 
 
+def test_an_open_page_follows_what_happens(
+    browser: Any, live: Live, ann: Member, member: Member, place: str
+) -> None:
+    """What others say appears on open pages by itself, list and conversation; what is being typed stays."""
+    context = browser.new_context()
+    inbox, talk = context.new_page(), context.new_page()
+    log_in(inbox, live, member)
+    talk.goto(f"{live.address}/inbox/{place}")
+    talk.fill("#body", "I am ty")
+    ann.rpc.reply_conversation(place, b"Are you there?")
+    talk.wait_for_selector("text=Are you there?")
+    assert talk.input_value("#body") == "I am ty"
+    member.rpc.mark_conversation_unread(place)
+    ann.rpc.new_conversation([member.name], b"Race", b"Saturday")
+    inbox.bring_to_front()
+    inbox.wait_for_selector("text=Race")
+    inbox.wait_for_function("document.title.startsWith('(')")
+    context.close()
+
+
 def test_a_keyboard_is_enough(browser: Any, live: Live, member: Member, place: str) -> None:
     """The first key leads past the head of the page, and every form is sent from the keyboard."""
     page = browser.new_page()
     page.goto(f"{live.address}/login")
+    page.wait_for_function("document.activeElement.id === 'name'")
     page.keyboard.type(member.name)
     page.keyboard.press("Tab")
     page.keyboard.type(PASSWORD)
     page.keyboard.press("Enter")
-    page.wait_for_url("**/inbox")
+    page.wait_for_selector("text=Log out")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
     page.keyboard.press("Enter")

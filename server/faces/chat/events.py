@@ -22,6 +22,7 @@ from models import (
     messages_with,
     newest_event,
     position_behind,
+    standing_sessions,
     standing_tokens,
     transact,
 )
@@ -113,12 +114,13 @@ class Feed:
     def standing(self, rights: Collection[Right]) -> set[Right]:
         """Those of these rights to listen that still stand."""
         passwords = {row.id: row.password for row in enabled_users(right.user_id for right in rights)}
-        tokens = {row.digest for row in standing_tokens(right.token for right in rights if right.token)}
+        digests = [right.digest for right in rights if right.digest]
+        standing = {row.digest for row in standing_tokens(digests) + standing_sessions(digests)}
         return {
             right
             for right in rights
             if right.user_id in passwords
-            and (right.token in tokens if right.token else right.password == passwords[right.user_id])
+            and (right.digest in standing if right.digest else right.password == passwords[right.user_id])
         }
 
 

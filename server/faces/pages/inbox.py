@@ -11,6 +11,7 @@ from models import (
     APPS,
     LEFT,
     PENDING,
+    Attachment,
     User,
     attachments_of_page,
     number_of,
@@ -21,10 +22,10 @@ from models import (
 )
 
 from ... import text
-from ...actions import access, chats, conversations, messages
+from ...actions import access, attachments, chats, conversations, messages
 from ...visits import Visit
 from ...wire.pages import Go, Shown, View
-from ...wire.types import Id, Natural, Text
+from ...wire.types import File, Id, Natural, Text
 from ..showing import file_urls, icon_url, title_of, whole
 from .door import face
 
@@ -60,17 +61,23 @@ def new_form(user: User, /, to: str = "") -> Shown:
     return View("new.html", {"to": to})
 
 
-@face.route("POST", "/inbox/new")
-def begin(user: User, visit: Visit, /, to: Text, subject: Text, body: Text) -> Shown:
+@face.route("POST", "/inbox/new", transaction="none")
+def begin(user: User, visit: Visit, /, to: Text, subject: Text, body: Text, files: list[File] = []) -> Shown:
     """Begin a conversation on the forum.
 
     :param to: the recipients' names, with commas between them
     :param subject: what it is about
     :param body: the first message, as BBCode
+    :param files: what the message carries
     """
-    recipients = access.users_named(to.split(","), visit.settings.max_recipients)
-    begun = conversations.start(visit.settings, user, recipients, subject, body, [])
-    return Go(f"/inbox/{begun.id}")
+    settings, stored = visit.settings, kept(user, visit, files)
+
+    def start() -> int:
+        recipients = access.users_named(to.split(","), settings.max_recipients)
+        uploads = attached(user, visit, stored)
+        return int(conversations.start(settings, user, recipients, subject, body, uploads).id)
+
+    return Go(f"/inbox/{visit.transact(start, 'write')}")
 
 
 @face.route("GET", "/inbox/{conversation_id}", transaction="read")
@@ -104,16 +111,23 @@ def read(user: User, visit: Visit, /, conversation_id: Id, last: Natural | None 
     return View("conversation.html", values)
 
 
-@face.route("POST", "/inbox/{conversation_id}")
-def reply(user: User, visit: Visit, /, conversation_id: Id, body: Text) -> Shown:
+@face.route("POST", "/inbox/{conversation_id}", transaction="none")
+def reply(user: User, visit: Visit, /, conversation_id: Id, body: Text, files: list[File] = []) -> Shown:
     """Say something in a conversation.
 
     :param conversation_id: the conversation
     :param body: what to say, as BBCode
+    :param files: what the message carries
     """
-    conversation = access.chat(user, conversation_id)
-    sent = messages.reply(visit.settings, user, conversation, body, [])
-    return Go(f"/inbox/{conversation_id}#m{sent.id}")
+    visit.transact(lambda: access.chat(user, conversation_id).id, "read")
+    stored = kept(user, visit, files)
+
+    def say() -> int:
+        conversation = access.chat(user, conversation_id)
+        uploads = attached(user, visit, stored)
+        return int(messages.reply(visit.settings, user, conversation, body, uploads).id)
+
+    return Go(f"/inbox/{conversation_id}#m{visit.transact(say, 'write')}")
 
 
 @face.route("POST", "/inbox/{conversation_id}/accept")
@@ -144,6 +158,19 @@ def mark_unread(user: User, /, conversation_id: Id) -> Shown:
     """
     messages.mark_unread(access.participants(user, [conversation_id]))
     return Go("/inbox")
+
+
+def kept(user: User, visit: Visit, files: list[File]) -> list[attachments.Stored]:
+    """Files on the disk, checked, before anybody waits for the store."""
+    for _ in files:
+        attachments.admit(visit.settings, user, None, "")
+    return [attachments.store(visit.settings, visit.files, file.name, file.data) for file in files]
+
+
+def attached(user: User, visit: Visit, stored: list[attachments.Stored]) -> list[Attachment]:
+    """The same as uploads of the user's."""
+    group = attachments.new_group(user).key if stored else ""
+    return [attachments.add(visit.settings, user, each, group) for each in stored]
 
 
 def people_by_conversation(ids: list[int]) -> dict[int, list[Any]]:
