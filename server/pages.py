@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -47,6 +48,8 @@ class PageDoor:
 
     def __init__(self, routes: Iterable[Route]) -> None:
         self.routes = Routes(routes)
+        # Asked for each request, of whatever door, before its body is read.
+        self.with_files = [pattern for route in self.routes.routes for pattern in patterns_with_files(route)]
         files = resources.files(PACKAGE).joinpath("static").iterdir()
         self.static = {file.name: file.read_bytes() for file in files}
         self.templates = Environment(
@@ -65,8 +68,7 @@ class PageDoor:
 
     def takes_files(self, path: str) -> bool:
         """Whether a form at this *path* may bring files."""
-        routes = [route for route, _ in self.routes.at(plain_path(path))]
-        return any(param.name == FILES for route in routes for param in route.method.params)
+        return any(pattern.fullmatch(path) for pattern in self.with_files)
 
     def __call__(self, visit: Visit) -> Response:
         visit.takes_forms = True
@@ -144,6 +146,11 @@ class PageDoor:
     def address_of(self, name: str) -> str:
         """Where a page finds a file of this name, of which a browser may keep what it has."""
         return f"{STATIC}{name}?v={hashlib.sha256(self.static[name]).hexdigest()[:12]}"
+
+
+def patterns_with_files(route: Route) -> list[re.Pattern[str]]:
+    """What the paths of a route look like, where its form brings files."""
+    return route.patterns if any(param.name == FILES for param in route.method.params) else []
 
 
 def chosen(uploads: Iterable[FileStorage]) -> list[File]:
