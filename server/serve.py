@@ -31,11 +31,14 @@ BACKLOG = 4096
 HEADER_MILLISECONDS = 10_000
 # What a head may take, and how much of a body is read at once.
 HEADER_BYTES = 64 * 1024
+# Told to the C library of the workers: what takes a megabyte or more, as hashing a password does, goes back
+# to the system when it is done with. Else it learns to keep such pieces, one for every thread that had any.
+ALLOCATING = {"MALLOC_MMAP_THRESHOLD_": str(2**20)}
 
 
 def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     """Answer at the settings' address until SIGTERM or SIGINT; *announce* is given what to tell the user."""
-    os.environ.update(settings.environment() | SERVING)
+    os.environ.update(settings.environment() | SERVING | ALLOCATING)
     # A forked worker would inherit the locks that other threads happen to hold, and wait for them for ever.
     multiprocessing.set_start_method("spawn")
     server = Granian(

@@ -15,6 +15,7 @@ import click
 import stores
 
 from models import close_store, database, open_store
+from server import passwords
 
 SIZES = {"10k": 10_000, "100k": 100_000, "1m": 1_000_000}
 FOLDER = Path(tempfile.gettempdir()) / "switchboard-benchmarks"
@@ -78,6 +79,6 @@ def made(address: str, size: str) -> stores.Filled:
 
 
 def version() -> str:
-    """What changes when stores are made in another way, or have other tables."""
-    sources = [Path(stores.__file__), *sorted(MIGRATIONS.glob("*.py"))]
+    """What changes when stores are made in another way, have other tables, or passwords in another form."""
+    sources = [Path(stores.__file__), Path(passwords.__file__), *sorted(MIGRATIONS.glob("*.py"))]
     return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
