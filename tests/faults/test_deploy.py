@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -39,9 +39,11 @@ from fleet import (
     serving,
     speaking,
 )
+from fleet import wait_for as wait_until
 
 import server
-from models import Session
+from models import Session, User, database
+from server.actions import accounts
 from server.config import Settings
 
 DEPLOY = Path(server.__file__).parent / "deploy"
@@ -53,6 +55,8 @@ PAUSE = 3.0
 START_SECONDS = 10
 PASSWORD = "not a secret"
 CLIENT = "127.0.0.77"
+# Whatever anybody may read is read by whoever gets through.
+OPTIONS = ("--proxies", "127.0.0.1", "--metrics", "on")
 MOMENT = 2.0
 POOLED_SECONDS = 4.0
 
@@ -69,7 +73,7 @@ def cluster() -> Iterator[engines.Cluster]:
 def fleet(cluster: engines.Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """Two servers on one PostgreSQL, which believe a proxy on this machine."""
     folder = tmp_path_factory.mktemp("fleet")
-    with serving(folder, cluster.empty(folder, "live"), "--proxies", "127.0.0.1") as made:
+    with serving(folder, cluster.empty(folder, "live"), *OPTIONS) as made:
         yield made
 
 
@@ -82,10 +86,12 @@ def places(fleet: Fleet) -> dict[str, str]:
 
 
 @contextmanager
-def nginx(fleet: Fleet, folder: Path) -> Iterator[str]:
+def nginx(fleet: Fleet, folder: Path, **values: str) -> Iterator[str]:
     """The address of an nginx in front of two servers, with the example and what Debian has around it."""
     port = free_port()
-    text = filled_in(DEPLOY / "nginx.conf", **places(fleet), **{"listen 80;": f"listen 127.0.0.1:{port};"})
+    text = filled_in(
+        DEPLOY / "nginx.conf", **places(fleet), **{"listen 80;": f"listen 127.0.0.1:{port};"}, **values
+    )
     (folder / "switchboard.conf").write_text(text)
     own = [f"{kind}_temp_path {kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")]
     around = f"events {{}} http {{ access_log off; {' '.join(own)} include switchboard.conf; }}"
@@ -99,10 +105,12 @@ def nginx(fleet: Fleet, folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def haproxy(fleet: Fleet, folder: Path) -> Iterator[str]:
+def haproxy(fleet: Fleet, folder: Path, **values: str) -> Iterator[str]:
     """The address of an HAProxy in front of two servers, with the example."""
     port = free_port()
-    text = filled_in(DEPLOY / "haproxy.cfg", **places(fleet), **{"bind :80\n": f"bind 127.0.0.1:{port}\n"})
+    text = filled_in(
+        DEPLOY / "haproxy.cfg", **places(fleet), **{"bind :80\n": f"bind 127.0.0.1:{port}\n"}, **values
+    )
     (folder / "haproxy.cfg").write_text(text)
     with running("haproxy", ["-db", "-f", str(folder / "haproxy.cfg")], port, folder):
         yield f"http://127.0.0.1:{port}"
@@ -234,7 +242,7 @@ def test_who_calls_is_known(fleet: Fleet, proxy: str) -> None:
 def test_every_location_of_nginx_says_who_calls() -> None:
     """No location sets a header of its own, with which nginx would pass on none of those for all."""
     _, *locations = (DEPLOY / "nginx.conf").read_text().split("\n    location ")
-    assert len(locations) == 2
+    assert len(locations) == 3
     assert not any("proxy_set_header" in each for each in locations)
 
 
@@ -247,6 +255,110 @@ def test_an_event_is_passed_on_at_once(fleet: Fleet, proxy: str) -> None:
         while not ear.heard and time.monotonic() < deadline:
             time.sleep(0.01)
         assert ear.heard == [said]
+
+
+# What is said of the time after which an answer is given up that is not there, and a shorter one.
+HURRIED = {
+    "nginx": {"proxy_read_timeout 60s": "proxy_read_timeout 1s"},
+    "haproxy": {"timeout server 60s": "timeout server 1s"},
+}
+
+
+@pytest.mark.parametrize("name", HURRIED)
+def test_answers_without_an_end_are_not_given_up(fleet: Fleet, tmp_path: Path, name: str) -> None:
+    """Who listens, be it a program or a page, is waited for longer than who calls."""
+    live = fleet.servers[0]
+    ann, bob = live.member(), live.member()
+    with live.store():
+        session = accounts.begin_session(User.get_by_id(int(bob.id)), CLIENT, False)
+    known = {"/chat/events": {"X_API_Key": bob.token}, "/inbox/events": {"Cookie": f"xf_session={session}"}}
+    with PROXIES[name](fleet, tmp_path, **HURRIED[name]) as proxy, ExitStack() as stack:
+        answers = []
+        for path, headers in known.items():
+            connection = stack.enter_context(closing(Connection(proxy, **headers)))
+            connection.http.request("GET", path, headers=connection.headers)
+            answers.append(connection.http.getresponse())
+            assert b"event: totals\n" in iter(answers[-1])
+        time.sleep(2)
+        assert ann.rpc.new_conversation([bob.name], "Subject", "now")["result"]
+        assert [b"event: message\n" in iter(each) for each in answers] == [True, True]
+
+
+def test_no_client_chooses_the_name_of_his_call(fleet: Fleet, proxy: str) -> None:
+    """Behind the proxy a call is known by the name that the proxy has made, whatever the client says."""
+    with closing(Connection(proxy, X_Request_ID="chosen")) as connection:
+        connection.http.request("GET", "/healthz", headers=connection.headers)
+        name = connection.http.getresponse().getheader("X-Request-ID")
+    # The server's own are shorter.
+    assert name is not None and re.fullmatch("[0-9a-f-]{32,36}", name)
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/%6Detrics", "/metrics?x"])
+def test_metrics_are_not_passed_on(fleet: Fleet, proxy: str, path: str) -> None:
+    """Nobody reads through the proxy what was counted, though the server would tell everybody."""
+    with closing(Connection(fleet.addresses[0])) as direct, closing(Connection(proxy)) as connection:
+        assert direct.ask("GET", "/metrics", None, "")[0] == 200
+        assert connection.ask("GET", path, None, "")[0] == 404
+
+
+@pytest.mark.parametrize("proxy", ["haproxy"], indirect=True)
+def test_who_is_not_ready_says_so_himself(fleet: Fleet, proxy: str) -> None:
+    """While no server is ready the proxy, which asks each of them, goes on to send calls to them."""
+    with fleet.servers[0].store():
+        database.execute_sql("INSERT INTO migration (name, applied) VALUES ('9999_future', '2026-11-22')")
+        try:
+            wait_until(lambda: all(is_seen_unready(each) for each in fleet.servers))
+            time.sleep(0.2)
+            with closing(Connection(proxy)) as connection:
+                status, cause = connection.ask("GET", "/readyz", None, "")
+                assert connection.call("get_config")
+            assert (status, b"9999_future" in cause) == (503, True)
+        finally:
+            database.execute_sql("DELETE FROM migration WHERE name = '9999_future'")
+
+
+def is_seen_unready(live: Live) -> bool:
+    """Whether anybody was told that a server is not ready."""
+    return "GET /readyz 503" in (live.folder / "live.log").read_text()
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A key and a certificate that nobody knows, in one file."""
+    folder = tmp_path_factory.mktemp("certificate")
+    key, made, both = folder / "key.pem", folder / "made.pem", folder / "both.pem"
+    words = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=talk.example.org"]
+    command = [program("openssl"), *words, "-keyout", str(key), "-out", str(made)]
+    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    both.write_text(key.read_text() + made.read_text())
+    return both
+
+
+def test_the_lines_for_tls_of_nginx_are_understood(certificate: Path, tmp_path: Path) -> None:
+    """Without the signs before them the lines for TLS are settings that nginx knows."""
+    place = "/etc/letsencrypt/live/talk.example.org"
+    values = {f"{place}/{name}.pem": str(certificate) for name in ("fullchain", "privkey")}
+    ports = {f"listen {port}": f"listen 127.0.0.1:{free_port()}" for port in (80, 443)}
+    text = filled_in(DEPLOY / "nginx.conf", **values, **ports)
+    opened = re.sub(r"^    # (?=listen|server_name|ssl_)", "    ", text, flags=re.M)
+    assert opened.count("\n    listen") == 2
+    (tmp_path / "nginx.conf").write_text(f"events {{}} http {{ {opened} }}")
+    command = [program("nginx"), "-t", "-q", "-c", str(tmp_path / "nginx.conf"), "-e", "stderr"]
+    judged = subprocess.run(
+        [*command, "-g", f"pid {tmp_path}/pid;"], capture_output=True, text=True, timeout=30
+    )
+    assert (judged.returncode, judged.stderr) == (0, "")
+
+
+def test_the_lines_for_tls_of_haproxy_are_understood(certificate: Path, tmp_path: Path) -> None:
+    """Without the signs before them the lines for TLS are settings that HAProxy knows."""
+    text = filled_in(DEPLOY / "haproxy.cfg", **{"/etc/haproxy/talk.example.org.pem": str(certificate)})
+    opened = re.sub(r"^    # (?=bind|http-request redirect)", "    ", text, flags=re.M)
+    assert opened.count("\n    bind") == 2
+    (tmp_path / "haproxy.cfg").write_text(opened)
+    command = [program("haproxy"), "-c", "-q", "-f", str(tmp_path / "haproxy.cfg")]
+    judged = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    assert (judged.returncode, judged.stderr) == (0, "")
 
 
 def upload(address: str, token: str, size: int) -> tuple[int, bytes]:
@@ -301,6 +413,20 @@ def test_the_unit_leaves_time_to_end() -> None:
     """The supervising process alone is told to end, and has more time for it than it takes."""
     assert unit("KillMode") == ["mixed"]
     assert int(unit("TimeoutStopSec")[0]) > STOPS_WITHIN
+
+
+def test_the_unit_says_how_other_commands_are_run() -> None:
+    """The command that the unit names for root has the user, folder, settings and program of the unit."""
+    comment = " ".join(line.strip("# \\") for line in UNIT.read_text().splitlines() if line.startswith("#"))
+    told = comment[comment.index("systemd-run") :].split()
+    assert f"--uid={unit('User')[0]}" in told
+    assert f"--working-directory={unit('WorkingDirectory')[0]}" in told
+    assert f"--property=EnvironmentFile={unit('EnvironmentFile')[0]}" in told
+    assert unit("ExecStart")[0].split()[0] in told
+    known = subprocess.run(
+        [program("systemd-run"), "--help"], capture_output=True, text=True, timeout=30
+    ).stdout
+    assert [word for word in told if word.startswith("--") and word.partition("=")[0] not in known] == []
 
 
 @pytest.fixture
