@@ -27,6 +27,7 @@ from peewee import (
 from playhouse.migrations import Runner
 
 from .engines import address_shown, engine_at
+from .work import Begin, untold
 
 database = DatabaseProxy()
 T = TypeVar("T")
@@ -386,7 +387,12 @@ def is_empty() -> bool:
     return set(database.get_tables()) <= {HISTORY}
 
 
-def migrate() -> list[str]:
+def migrate(begin: Begin = untold) -> list[str]:
     """Bring the store up to date; the names of the steps that were taken."""
+    advance = begin("Taking steps", len(pending_migrations()))
     with database.obj.alone():
-        return list(runner().up())
+        taking, steps = runner(), pending_migrations()
+        for step in steps:
+            taking.up(step)
+            advance(1)
+    return steps

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 PREFIX = "SWITCHBOARD_"
+# Longer than anybody waits; what is much longer is no moment of the calendar.
+YEAR = 365 * 86400
 
 
 def setting(
@@ -40,9 +42,7 @@ class Settings:
         "who may read /metrics: nobody, programs on this machine that come without a proxy, or all",
         ("off", "local", "on"),
     )
-    limits: str = setting(
-        "on", "off switches every limit on how often something may be done off", ("on", "off")
-    )
+    limits: str = setting("on", "whether how often something may be done is limited at all", ("on", "off"))
     max_request: int = setting(256 * 1024, "largest body of a call, after decompression")
     max_upload: int = setting(2 * 1024 * 1024, "largest attachment")
     max_attachments: int = setting(10, "most attachments of one message")
@@ -51,9 +51,11 @@ class Settings:
     max_body: int = setting(10_000, "longest message, in characters")
     max_recipients: int = setting(100, "most people named in one call")
     message_burst: int = setting(30, "messages a user may send at once; 0: no limit")
-    message_interval: float = setting(1.0, "seconds between messages after that", least=0.001)
+    message_interval: float = setting(1.0, "seconds between messages after that", least=0.001, most=YEAR)
     conversation_burst: int = setting(10, "conversations a user may begin at once; 0: no limit")
-    conversation_interval: float = setting(10.0, "seconds between conversations after that", least=0.001)
+    conversation_interval: float = setting(
+        10.0, "seconds between conversations after that", least=0.001, most=YEAR
+    )
     proxies: str = setting(
         "", "addresses and networks of proxies that are believed about clients, with commas between them"
     )
@@ -61,15 +63,19 @@ class Settings:
     ring_seconds: int = setting(30, "how long a call rings before it counts as missed", least=1, most=600)
     pending_messages: int = setting(1, "messages that may be sent along with a chat request", most=100)
     events_kept: float = setting(
-        86400.0, "seconds for which a listener may be away and still misses nothing", least=60
+        86400.0, "seconds for which a listener may be away and still misses nothing", least=60, most=YEAR
     )
     most_listeners: int = setting(50, "most live answers that one user may have at a process; 0: no limit")
-    heartbeat: float = setting(20.0, "seconds between signs of life to those who listen", least=0.1)
+    heartbeat: float = setting(
+        20.0, "seconds between signs of life to those who listen", least=0.1, most=YEAR
+    )
     unread: float = setting(
-        60.0, "seconds after which a client that takes nothing of its answer is cut off", least=0.1
+        60.0, "seconds after which a client that takes nothing of its answer is cut off", least=0.1, most=YEAR
     )
     login_burst: int = setting(10, "failed logins per account and address; 0: no limit")
-    login_interval: float = setting(60.0, "seconds between further attempts after that", least=0.001)
+    login_interval: float = setting(
+        60.0, "seconds between further attempts after that", least=0.001, most=YEAR
+    )
 
     @property
     def extension_list(self) -> list[str]:

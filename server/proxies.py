@@ -9,7 +9,6 @@ from .http import Request
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 SCHEMES = ("http", "https")
-LOOPBACK = ("127.", "::1", "localhost")
 # What proxies say of whom they call for; each says at least one of these.
 PASSED_ON = ("x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-real-ip", "forwarded", "via")
 NAME = re.compile("[A-Za-z0-9-]{1,64}")
@@ -53,7 +52,8 @@ class Proxies:
 
 def is_loopback(host: str) -> bool:
     """Whether only this machine reaches what listens at this address or name."""
-    return host.startswith(LOOPBACK)
+    address = address_of(host)
+    return host == "localhost" if address is None else address.is_loopback
 
 
 def is_local(request: Request) -> bool:

@@ -83,7 +83,8 @@ def greeting(settings: Settings, cast: Cast | None) -> str:
         f"  forum apps:  {base}/mobiquo/mobiquo.php (or the short {base}/RPC2)",
         f"  game server: {base}/RPC2",
         f"  websites:    {base}/chat",
-        f"  reference:   {base}/mobiquo and {base}/docs",
+        f"  members:     {base}/ and {base}/inbox",
+        f"  reference:   {base}/docs and {base}/openapi.json",
         f"  store:       {address_shown(settings.database)}, files in {settings.files_folder}",
     ]
     if not (is_loopback(settings.host) or settings.proxies or settings.url.startswith("https:")):

@@ -10,7 +10,7 @@ from pathlib import Path
 from peewee import OperationalError
 
 from . import postgresql, sqlite
-from .postgresql import SERVING, Server, find_driver
+from .postgresql import SERVING, Server, find_driver, refuse_unreadable
 from .shared import Row, causes
 from .sqlite import Embedded, Replaced, end_log, options
 
@@ -38,6 +38,7 @@ def engine_at(url: str, durability: str) -> Engine:
     if url.startswith(SERVERS):
         if find_driver() is None:
             raise RuntimeError("psycopg is missing, please install switchboard[postgresql]")
+        refuse_unreadable(url)
         return Server(url, durability)
     path = store_path(url)
     if path is None:

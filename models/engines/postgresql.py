@@ -1,6 +1,7 @@
 """What only PostgreSQL understands: a store on a database server."""
 
 import random
+import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -27,6 +28,7 @@ BUSY = {"55P03", *COLLISIONS}
 BOOL = 16
 # By what a process that serves is known on a database server: the driver reads this of its environment.
 SERVING = {"PGAPPNAME": "switchboard serve"}
+ADDRESS = re.compile(r"\w+://([^/@]*@)?[^@?]*(\?.*)?")
 
 
 class Unsure(OperationalError):
@@ -265,6 +267,26 @@ class Server(PostgresqlDatabase):
 
 def is_collision(error: BaseException) -> bool:
     return not COLLISIONS.isdisjoint(causes(error))
+
+
+def refuse_unreadable(url: str) -> None:
+    """Refuse an address that the driver takes for another than was meant; it would name what it has misread.
+
+    The only @ before the terms stands between the password and the host, and no / before it.
+    """
+    from psycopg import ProgrammingError
+    from psycopg.conninfo import conninfo_to_dict
+
+    is_plain = ADDRESS.fullmatch(url)
+    try:
+        conninfo_to_dict(url)
+    except ProgrammingError:
+        is_plain = None
+    if is_plain is None:
+        # Without what the driver says, for that may be a part of the password.
+        raise RuntimeError(
+            "the address cannot be read; in a name or password write @ as %40, / as %2F, and % as %25"
+        ) from None
 
 
 def find_driver() -> ModuleType | None:

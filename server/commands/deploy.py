@@ -42,7 +42,7 @@ def deploy_list() -> None:
 def deploy_show(name: str) -> None:
     """Write the example NAME to standard output; it says itself how it is used."""
     file, _ = EXAMPLES[name]
-    click.echo(resources.files("server").joinpath("deploy", file).read_text(), nl=False)
+    click.echo(resources.files("server").joinpath("deploy", file).read_bytes(), nl=False)
 
 
 @click.command(

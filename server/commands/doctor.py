@@ -35,8 +35,7 @@ from models import (
 )
 
 from ..config import Settings
-from ..errors import BadInput
-from ..proxies import Proxies, is_loopback
+from ..proxies import is_loopback, words_of
 from .opening import settings_options
 
 OK, LOOK, MEND = "ok", "look", "mend"
@@ -53,7 +52,6 @@ LITTLE, TOO_LITTLE = 1024 * MEGABYTE, 64 * MEGABYTE
 # How far clocks may be apart, in seconds: unnoticed, and so that calls still ring as they should.
 APART, FAR_APART = 2, 15
 LOOK_SECONDS = 0.2
-ORIGIN = "https://talk.example.org"
 
 
 @dataclass(frozen=True)
@@ -109,35 +107,18 @@ def of_settings(settings: Settings) -> Findings:
         ),
         (settings.log_level == "debug", "with log-level debug the log grows fast; info says enough."),
         (settings.workers > cores, f"{settings.workers} workers share {cores} cores; take {cores}."),
-        ("*" in settings.cors, "cors lets the pages of every site use the chat door; name those you mean."),
+        (
+            "*" in words_of(settings.cors),
+            "cors lets the pages of every site use the chat door; name those you mean.",
+        ),
         (settings.metrics == "on", "everybody who reaches the server may read /metrics; local is safer."),
     ]
-    origins = [word.strip() for word in settings.cors.split(",")]
-    bad = [origin for origin in origins if origin not in ("", "*") and not is_origin(origin)]
     findings = [Finding(LOOK, "settings", text) for is_so, text in odd if is_so]
-    findings += [Finding(MEND, "settings", f"cors: {each} is no origin such as {ORIGIN}.") for each in bad]
     yield from findings or [Finding(OK, "settings", "nothing odd.")]
-
-
-def is_address(text: str) -> bool:
-    parts = urllib.parse.urlsplit(text)
-    return parts.scheme in ("http", "https") and bool(parts.hostname)
-
-
-def is_origin(text: str) -> bool:
-    return is_address(text) and text.count("/") == 2
 
 
 def of_proxies(settings: Settings) -> Findings:
     """Whether the address for the world, the proxies, and the address to listen on fit each other."""
-    try:
-        Proxies(settings.proxies)
-    except BadInput as error:
-        yield Finding(MEND, "proxies", f"{error} Addresses and networks stand there, with commas between.")
-        return
-    if settings.url and not is_address(settings.url):
-        yield Finding(MEND, "proxies", f"url: {settings.url} is no address such as {ORIGIN}.")
-        return
     findings = [Finding(LOOK, "proxies", text) for text in mismatches(settings)]
     yield from findings or [Finding(OK, "proxies", "url, proxies and host fit each other.")]
 
@@ -215,12 +196,24 @@ def of_places(settings: Settings) -> Findings:
     path = store_path(settings.database)
     if path is not None:
         yield of_place("store", path, path.parent)
-        yield from of_owners(path)
+        if is_reached(path):
+            yield from of_owners(path)
     folder = settings.files_folder
     yield of_place("files", folder, folder.absolute().parent)
 
 
+def is_reached(path: Path) -> bool:
+    """Whether this user can tell what is at *path*, if anything is."""
+    try:
+        path.stat()
+    except OSError as error:
+        return not isinstance(error, PermissionError)
+    return True
+
+
 def of_place(about: str, path: Path, home: Path) -> Finding:
+    if not is_reached(path):
+        return Finding(MEND, about, f"{path} cannot be reached; please run this as the server's user.")
     if not path.exists():
         if not home.is_dir():
             return Finding(MEND, about, f"the folder {home} does not exist; please make it.")
@@ -254,7 +247,7 @@ def of_disks(settings: Settings) -> Findings:
     if path is not None:
         places = {"store": path.absolute(), **places}
     for about, place in places.items():
-        home = next((each for each in (place, *place.parents) if each.is_dir()), Path("/"))
+        home = next(each for each in (place, *place.parents) if is_reached(each) and each.is_dir())
         yield of_room(f"room for {about}", shutil.disk_usage(home).free)
 
 
@@ -282,6 +275,9 @@ def of_clock() -> Findings:
 def of_store(settings: Settings) -> Findings:
     """Whether the store answers, has had every step, and looks sound; changes nothing."""
     path = store_path(settings.database)
+    if path is not None and not is_reached(path):
+        # It was told of with the places.
+        return
     if path is not None and not path.exists():
         yield Finding(LOOK, "store", f"there is none at {path} yet; serve makes one.")
         return

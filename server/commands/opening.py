@@ -21,6 +21,7 @@ from models import (
     refuse_damaged,
     store_path,
     trouble,
+    work,
 )
 
 from .. import backups, exports
@@ -178,11 +179,16 @@ def reported() -> Iterator[None]:
         raise click.ClickException(str(error)) from error
     except PeeweeException as error:
         raise click.ClickException(f"{trouble(error)} ({error})") from error
+    except PermissionError as error:
+        raise click.ClickException(
+            f"{error.filename or 'The disk'}: {error.strerror}; please run this as the user whose it is, or"
+            " name another place."
+        ) from error
     except OSError as error:
         raise click.ClickException(f"{error.filename or 'The disk'}: {error.strerror}.") from error
 
 
-def prepare(settings: Settings, migrating: bool = False) -> list[str]:
+def prepare(settings: Settings, migrating: bool = False, begin: work.Begin = work.untold) -> list[str]:
     """Open the store and bring it up to date; the names of the steps that were taken.
 
     An embedded store does so by itself, after a copy of what it holds; a database server only when asked to.
@@ -194,8 +200,9 @@ def prepare(settings: Settings, migrating: bool = False) -> list[str]:
     if steps and path is None and not migrating:
         raise StoreError(f"The store lacks the step {steps[0]}. Please run: switchboard migrate")
     if steps and path is not None and not is_empty():
+        begin("Copying the store", 0)
         keep_copy(path.with_name(f"{path.name}.before-{steps[0]}"))
-    return migrate() if steps else []
+    return migrate(begin) if steps else []
 
 
 def keep_copy(target: Path) -> None:

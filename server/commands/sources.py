@@ -1,8 +1,10 @@
 """What a file and the environment say of settings, and what is wrong with it."""
 
 import dataclasses
+import math
 import re
 import tomllib
+import urllib.parse
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -26,6 +28,12 @@ class WholeNumber(click.IntRange):
 class Number(click.FloatRange):
     name = "number"
 
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a valid {self.name}.", param, ctx)
+        return number
+
 
 class Proven(click.types.StringParamType):
     """Text that a *check* lets pass, or nothing at all."""
@@ -48,7 +56,7 @@ def store_address(text: str) -> None:
 
 
 def web_address(text: str) -> None:
-    if not re.fullmatch(r"https?://[^\s/]\S*", text):
+    if not re.fullmatch(r"https?://\S+", text) or not urllib.parse.urlsplit(text).hostname:
         raise BadInput(f"{text!r} is no address such as https://talk.example.org.")
 
 

@@ -32,8 +32,8 @@ def migrate_command(**values: Any) -> None:
     An embedded store does so by itself at the next command, after a copy of it was made; a database server
     only when asked to, so that all who use it can be stopped first.
     """
-    with reported():
-        steps = prepare(Settings(**values), migrating=True)
+    with reported(), shown() as begin:
+        steps = prepare(Settings(**values), migrating=True, begin=begin)
     click.echo("\n".join(f"done: {step}" for step in steps) or "The store is up to date.")
 
 

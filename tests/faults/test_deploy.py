@@ -5,22 +5,18 @@ By hand: ROLLING=20 python -m pytest tests/faults/test_deploy.py -k restart -n 0
 
 import os
 import re
-import shlex
 import shutil
-import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 from xmlrpc.client import loads
 
-import confined
 import engines
 import pytest
 from conftest import Live
@@ -39,13 +35,14 @@ from fleet import (
     serving,
     speaking,
 )
+from fleet import wait_for as wait_until
 
 import server
-from models import Session
+from models import Session, User, database
+from server.actions import accounts
 from server.config import Settings
 
 DEPLOY = Path(server.__file__).parent / "deploy"
-CONFINED = Path(confined.__file__)
 CALLERS, QUICK = 8, 4
 RESTARTED = int(os.environ.get("ROLLING", "2"))
 # What the examples say that one waits for between the restarts of two servers.
@@ -53,6 +50,8 @@ PAUSE = 3.0
 START_SECONDS = 10
 PASSWORD = "not a secret"
 CLIENT = "127.0.0.77"
+# Whatever anybody may read is read by whoever gets through.
+OPTIONS = ("--proxies", "127.0.0.1", "--metrics", "on")
 MOMENT = 2.0
 POOLED_SECONDS = 4.0
 
@@ -69,7 +68,7 @@ def cluster() -> Iterator[engines.Cluster]:
 def fleet(cluster: engines.Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """Two servers on one PostgreSQL, which believe a proxy on this machine."""
     folder = tmp_path_factory.mktemp("fleet")
-    with serving(folder, cluster.empty(folder, "live"), "--proxies", "127.0.0.1") as made:
+    with serving(folder, cluster.empty(folder, "live"), *OPTIONS) as made:
         yield made
 
 
@@ -82,10 +81,12 @@ def places(fleet: Fleet) -> dict[str, str]:
 
 
 @contextmanager
-def nginx(fleet: Fleet, folder: Path) -> Iterator[str]:
+def nginx(fleet: Fleet, folder: Path, **values: str) -> Iterator[str]:
     """The address of an nginx in front of two servers, with the example and what Debian has around it."""
     port = free_port()
-    text = filled_in(DEPLOY / "nginx.conf", **places(fleet), **{"listen 80;": f"listen 127.0.0.1:{port};"})
+    text = filled_in(
+        DEPLOY / "nginx.conf", **places(fleet), **{"listen 80;": f"listen 127.0.0.1:{port};"}, **values
+    )
     (folder / "switchboard.conf").write_text(text)
     own = [f"{kind}_temp_path {kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")]
     around = f"events {{}} http {{ access_log off; {' '.join(own)} include switchboard.conf; }}"
@@ -99,10 +100,12 @@ def nginx(fleet: Fleet, folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def haproxy(fleet: Fleet, folder: Path) -> Iterator[str]:
+def haproxy(fleet: Fleet, folder: Path, **values: str) -> Iterator[str]:
     """The address of an HAProxy in front of two servers, with the example."""
     port = free_port()
-    text = filled_in(DEPLOY / "haproxy.cfg", **places(fleet), **{"bind :80\n": f"bind 127.0.0.1:{port}\n"})
+    text = filled_in(
+        DEPLOY / "haproxy.cfg", **places(fleet), **{"bind :80\n": f"bind 127.0.0.1:{port}\n"}, **values
+    )
     (folder / "haproxy.cfg").write_text(text)
     with running("haproxy", ["-db", "-f", str(folder / "haproxy.cfg")], port, folder):
         yield f"http://127.0.0.1:{port}"
@@ -234,7 +237,7 @@ def test_who_calls_is_known(fleet: Fleet, proxy: str) -> None:
 def test_every_location_of_nginx_says_who_calls() -> None:
     """No location sets a header of its own, with which nginx would pass on none of those for all."""
     _, *locations = (DEPLOY / "nginx.conf").read_text().split("\n    location ")
-    assert len(locations) == 2
+    assert len(locations) == 3
     assert not any("proxy_set_header" in each for each in locations)
 
 
@@ -247,6 +250,110 @@ def test_an_event_is_passed_on_at_once(fleet: Fleet, proxy: str) -> None:
         while not ear.heard and time.monotonic() < deadline:
             time.sleep(0.01)
         assert ear.heard == [said]
+
+
+# What is said of the time after which an answer is given up that is not there, and a shorter one.
+HURRIED = {
+    "nginx": {"proxy_read_timeout 60s": "proxy_read_timeout 1s"},
+    "haproxy": {"timeout server 60s": "timeout server 1s"},
+}
+
+
+@pytest.mark.parametrize("name", HURRIED)
+def test_answers_without_an_end_are_not_given_up(fleet: Fleet, tmp_path: Path, name: str) -> None:
+    """Who listens, be it a program or a page, is waited for longer than who calls."""
+    live = fleet.servers[0]
+    ann, bob = live.member(), live.member()
+    with live.store():
+        session = accounts.begin_session(User.get_by_id(int(bob.id)), CLIENT, False)
+    known = {"/chat/events": {"X_API_Key": bob.token}, "/inbox/events": {"Cookie": f"xf_session={session}"}}
+    with PROXIES[name](fleet, tmp_path, **HURRIED[name]) as proxy, ExitStack() as stack:
+        answers = []
+        for path, headers in known.items():
+            connection = stack.enter_context(closing(Connection(proxy, **headers)))
+            connection.http.request("GET", path, headers=connection.headers)
+            answers.append(connection.http.getresponse())
+            assert b"event: totals\n" in iter(answers[-1])
+        time.sleep(2)
+        assert ann.rpc.new_conversation([bob.name], "Subject", "now")["result"]
+        assert [b"event: message\n" in iter(each) for each in answers] == [True, True]
+
+
+def test_no_client_chooses_the_name_of_his_call(fleet: Fleet, proxy: str) -> None:
+    """Behind the proxy a call is known by the name that the proxy has made, whatever the client says."""
+    with closing(Connection(proxy, X_Request_ID="chosen")) as connection:
+        connection.http.request("GET", "/healthz", headers=connection.headers)
+        name = connection.http.getresponse().getheader("X-Request-ID")
+    # The server's own are shorter.
+    assert name is not None and re.fullmatch("[0-9a-f-]{32,36}", name)
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/%6Detrics", "/metrics?x"])
+def test_metrics_are_not_passed_on(fleet: Fleet, proxy: str, path: str) -> None:
+    """Nobody reads through the proxy what was counted, though the server would tell everybody."""
+    with closing(Connection(fleet.addresses[0])) as direct, closing(Connection(proxy)) as connection:
+        assert direct.ask("GET", "/metrics", None, "")[0] == 200
+        assert connection.ask("GET", path, None, "")[0] == 404
+
+
+@pytest.mark.parametrize("proxy", ["haproxy"], indirect=True)
+def test_who_is_not_ready_says_so_himself(fleet: Fleet, proxy: str) -> None:
+    """While no server is ready the proxy, which asks each of them, goes on to send calls to them."""
+    with fleet.servers[0].store():
+        database.execute_sql("INSERT INTO migration (name, applied) VALUES ('9999_future', '2026-11-22')")
+        try:
+            wait_until(lambda: all(is_seen_unready(each) for each in fleet.servers))
+            time.sleep(0.2)
+            with closing(Connection(proxy)) as connection:
+                status, cause = connection.ask("GET", "/readyz", None, "")
+                assert connection.call("get_config")
+            assert (status, b"9999_future" in cause) == (503, True)
+        finally:
+            database.execute_sql("DELETE FROM migration WHERE name = '9999_future'")
+
+
+def is_seen_unready(live: Live) -> bool:
+    """Whether anybody was told that a server is not ready."""
+    return "GET /readyz 503" in (live.folder / "live.log").read_text()
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A key and a certificate that nobody knows, in one file."""
+    folder = tmp_path_factory.mktemp("certificate")
+    key, made, both = folder / "key.pem", folder / "made.pem", folder / "both.pem"
+    words = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=talk.example.org"]
+    command = [program("openssl"), *words, "-keyout", str(key), "-out", str(made)]
+    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    both.write_text(key.read_text() + made.read_text())
+    return both
+
+
+def test_the_lines_for_tls_of_nginx_are_understood(certificate: Path, tmp_path: Path) -> None:
+    """Without the signs before them the lines for TLS are settings that nginx knows."""
+    place = "/etc/letsencrypt/live/talk.example.org"
+    values = {f"{place}/{name}.pem": str(certificate) for name in ("fullchain", "privkey")}
+    ports = {f"listen {port}": f"listen 127.0.0.1:{free_port()}" for port in (80, 443)}
+    text = filled_in(DEPLOY / "nginx.conf", **values, **ports)
+    opened = re.sub(r"^    # (?=listen|server_name|ssl_)", "    ", text, flags=re.M)
+    assert opened.count("\n    listen") == 2
+    (tmp_path / "nginx.conf").write_text(f"events {{}} http {{ {opened} }}")
+    command = [program("nginx"), "-t", "-q", "-c", str(tmp_path / "nginx.conf"), "-e", "stderr"]
+    judged = subprocess.run(
+        [*command, "-g", f"pid {tmp_path}/pid;"], capture_output=True, text=True, timeout=30
+    )
+    assert (judged.returncode, judged.stderr) == (0, "")
+
+
+def test_the_lines_for_tls_of_haproxy_are_understood(certificate: Path, tmp_path: Path) -> None:
+    """Without the signs before them the lines for TLS are settings that HAProxy knows."""
+    text = filled_in(DEPLOY / "haproxy.cfg", **{"/etc/haproxy/talk.example.org.pem": str(certificate)})
+    opened = re.sub(r"^    # (?=bind|http-request redirect)", "    ", text, flags=re.M)
+    assert opened.count("\n    bind") == 2
+    (tmp_path / "haproxy.cfg").write_text(opened)
+    command = [program("haproxy"), "-c", "-q", "-f", str(tmp_path / "haproxy.cfg")]
+    judged = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    assert (judged.returncode, judged.stderr) == (0, "")
 
 
 def upload(address: str, token: str, size: int) -> tuple[int, bytes]:
@@ -267,98 +374,6 @@ def test_an_upload_has_room(fleet: Fleet, proxy: str) -> None:
         connection.http.putheader("Content-Length", str(largest * 2))
         connection.http.endheaders()
         assert connection.http.getresponse().status == 413
-
-
-# Under systemd
-
-
-UNIT = DEPLOY / "switchboard.service"
-# In tenths, of what systemd calls exposure; 10 is the worst.
-EXPOSED = 15
-STOPS_WITHIN = 10
-
-
-def unit(option: str) -> list[str]:
-    """What the unit says of an option, line by line."""
-    return [
-        value
-        for name, _, value in (line.partition("=") for line in UNIT.read_text().splitlines())
-        if name == option
-    ]
-
-
-def test_the_unit_is_one(tmp_path: Path) -> None:
-    """The unit has no fault that systemd knows, and is as closed as can be."""
-    text = filled_in(UNIT, **{"/opt/switchboard/bin/switchboard serve": sys.executable})
-    (tmp_path / UNIT.name).write_text(text)
-    for words in (["verify", "--man=no"], ["security", "--offline=yes", f"--threshold={EXPOSED}"]):
-        command = [program("systemd-analyze"), *words, str(tmp_path / UNIT.name)]
-        judged = subprocess.run(command, capture_output=True, text=True, timeout=30)
-        assert (judged.returncode, judged.stderr) == (0, "")
-
-
-def test_the_unit_leaves_time_to_end() -> None:
-    """The supervising process alone is told to end, and has more time for it than it takes."""
-    assert unit("KillMode") == ["mixed"]
-    assert int(unit("TimeoutStopSec")[0]) > STOPS_WITHIN
-
-
-@pytest.fixture
-def confining(tmp_path: Path) -> str:
-    """A Python that has only the system calls of the unit, as the kernel lets a program restrict itself."""
-    said = [program("systemd-analyze"), "syscall-filter"]
-    allowed, denied = (calls(said, *words.removeprefix("~").split()) for words in unit("SystemCallFilter"))
-    families = [str(getattr(socket, name).value) for name in unit("RestrictAddressFamilies")[0].split()]
-    command = [sys.executable, str(CONFINED), ",".join(families), ",".join(sorted(allowed - denied))]
-    wrapper = tmp_path / "python"
-    wrapper.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n')
-    wrapper.chmod(0o755)
-    return str(wrapper)
-
-
-def calls(command: list[str], *groups: str) -> set[str]:
-    """The system calls in these groups, and in those that they name."""
-    shown = subprocess.run([*command, *groups], capture_output=True, text=True, timeout=30, check=True).stdout
-    words = {line.strip() for line in shown.splitlines() if line.startswith("    ") and "#" not in line}
-    inner = {word for word in words if word.startswith("@")}
-    return words - inner | (calls(command, *inner) if inner else set())
-
-
-TAKEN = {
-    "a call": "import os; os.chroot('/')",
-    "a socket": "import socket; socket.socket(socket.AF_NETLINK, socket.SOCK_RAW)",
-    "memory": "import mmap; mmap.mmap(-1, 4096, prot=mmap.PROT_WRITE | mmap.PROT_EXEC)",
-}
-
-
-@pytest.mark.parametrize("what", TAKEN)
-def test_the_unit_takes_away(confining: str, what: str) -> None:
-    """A program that is confined like the server fails where it needs what the unit takes away."""
-    ended = subprocess.run([confining, "-c", TAKEN[what]], capture_output=True, text=True, timeout=30)
-    assert re.search("PermissionError|not supported", ended.stderr)
-
-
-def test_the_server_works_as_confined_as_in_its_unit(
-    confining: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With what the unit leaves it of calls, addresses and memory, the server answers and ends well."""
-    with monkeypatch.context() as patched:
-        patched.setattr(sys, "executable", confining)
-        # The demo stores pictures and hashes passwords.
-        live = Live(tmp_path, "--demo", database=f"sqlite:///{tmp_path}/live.db")
-    try:
-        assert filters(live.process.pid) == filters(os.getpid()) + 3
-        member = live.member(password=PASSWORD)
-        assert live.proxy().login(member.name.encode(), PASSWORD.encode())["result"]
-        assert member.rpc.new_conversation([b"ann"], b"Hello", b"there")["result"]
-    finally:
-        assert live.stop() == 0
-
-
-def filters(pid: int) -> int:
-    """How many filters of system calls a process has."""
-    [number] = re.findall(r"^Seccomp_filters:\t(\d+)$", Path(f"/proc/{pid}/status").read_text(), re.M)
-    return int(number)
 
 
 # In front of PostgreSQL

@@ -11,6 +11,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Iterator
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,14 @@ def test_an_example_is_shown_as_it_is(name: str) -> None:
     assert said("deploy", "show", name) == (DEPLOY / EXAMPLES[name][0]).read_text()
 
 
+def test_an_example_is_shown_where_a_terminal_has_few_signs() -> None:
+    """`deploy show` writes the file also where the system's own encoding has not all of its signs."""
+    odd = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    command = [sys.executable, "-m", "server", "deploy", "show", "systemd"]
+    shown = subprocess.run(command, env={**os.environ, **odd}, capture_output=True, timeout=SECONDS)
+    assert shown.stdout == (DEPLOY / "switchboard.service").read_bytes()
+
+
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_examples_know_the_settings(name: str) -> None:
     """Every variable of ours that an example names is a setting."""
@@ -194,6 +203,16 @@ def test_composed_caddy_knows_the_others() -> None:
     assert services["one"]["environment"]["SWITCHBOARD_PROXIES"] == inside["ipv4_address"]
     known = set(re.findall(r"\{\$(\w+)", (DEPLOY / "Caddyfile").read_text()))
     assert set(caddy["environment"]) == known
+
+
+def test_composed_caddy_has_its_address_alone() -> None:
+    """Caddy's address is in its network, and not among those that are handed out to others."""
+    composed = yaml.safe_load((DEPLOY / "compose.postgresql.yaml").read_text())
+    [(name, inside)] = composed["services"]["caddy"]["networks"].items()
+    [given] = composed["networks"][name]["ipam"]["config"]
+    network, others = ip_network(given["subnet"]), ip_network(given["ip_range"])
+    assert others.subnet_of(network)
+    assert ip_address(inside["ipv4_address"]) in set(network) - set(others)
 
 
 # Help

@@ -6,12 +6,13 @@ import json
 import os
 import pty
 import re
+import sqlite3
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import engines
@@ -97,6 +98,14 @@ def restore_it(used: Settings, other: Settings, begin: work.Begin) -> None:
     backups.restore(Path(f"{used.files}.tar"), other.database, other.files_folder, True, begin)
 
 
+def migrate_it(used: Settings, other: Settings, begin: work.Begin) -> None:
+    address = engines.chosen().blank(Path(other.files).parent, "blank")
+    open_store(address)
+    migrate(begin)
+    close_store()
+    engines.chosen().drop(address)
+
+
 FILLING = ("Storing rows", "Comparing rows", "Checking the store")
 CHECKING = ("Checking the store", "Checking files")
 # Each work with its parts where the store is embedded, and with those that it has more on a database server.
@@ -104,6 +113,7 @@ WORK: dict[str, tuple[Callable[..., None], tuple[str, ...], tuple[str, ...]]] = 
     "export": (export_it, ("Writing rows",), ()),
     "import": (import_it, FILLING, ()),
     "move": (move_it, FILLING, ()),
+    "migrate": (migrate_it, ("Taking steps",), ()),
     "check": (check_it, CHECKING, ()),
     "backup": (back_it_up, ("Copying files", "Writing the backup", "Reading the backup", *CHECKING), FILLING),
     "restore": (restore_it, ("Reading the backup", *CHECKING, "Copying files"), FILLING),
@@ -166,6 +176,19 @@ def test_an_export_that_takes_long_keeps_standard_output_clean(shop: str) -> Non
         lines = process.stdout.read().splitlines()
     assert "switchboard" in json.loads(lines[0]) and "end" in json.loads(lines[-1])
     assert all("table" in json.loads(line) for line in lines[1:-1])
+
+
+def test_steps_that_take_long_are_told_of(tmp_path: Path) -> None:
+    """How far a store is brought up to date stands on standard error, also while it waits for its turn."""
+    path = tmp_path / "new.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("PRAGMA journal_mode = wal")
+        other.execute("BEGIN IMMEDIATE")
+        with running("migrate", "--database", f"sqlite:///{path}") as process:
+            assert process.stderr is not None
+            line = process.stderr.readline().decode()
+            other.execute("ROLLBACK")
+    assert LINE.fullmatch(line) and line.startswith("Taking steps: 0 %")
 
 
 def test_a_terminal_is_shown_a_bar(shop: str, tmp_path: Path) -> None:

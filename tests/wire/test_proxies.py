@@ -14,6 +14,7 @@ from conftest import Live
 
 from models import Session
 from server.config import Settings
+from server.proxies import is_loopback
 from server.serve import greeting
 
 PATH = "/mobiquo/mobiquo.php"
@@ -207,6 +208,25 @@ def test_what_is_no_proxy_is_refused(named: str) -> None:
     assert said.returncode != 0
     assert f"{named} is neither an address nor a network" in said.stderr
     assert "Traceback" not in said.stderr
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("127.0.0.1", True),
+        ("127.8.9.1", True),
+        ("::1", True),
+        ("localhost", True),
+        ("127.example.org", False),
+        ("localhost.example.org", False),
+        ("::1234", False),
+        ("0.0.0.0", False),
+        ("", False),
+    ],
+)
+def test_what_only_this_machine_reaches(host: str, expected: bool) -> None:
+    """Loopback and its usual name are only this machine's; what merely begins like them is not."""
+    assert is_loopback(host) is expected
 
 
 @pytest.mark.parametrize(("named", "warned"), [("", True), ("10.0.0.1", False)])

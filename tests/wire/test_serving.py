@@ -210,6 +210,13 @@ def test_a_free_port_is_taken_and_told(started: Callable[..., Heard]) -> None:
     assert len(READY.findall(server.greeting)) == 1
 
 
+def test_every_door_and_page_is_told(shown: Heard) -> None:
+    """The greeting has the address of every door, and of the pages with which one begins."""
+    told = set(re.findall(rf"{shown.address}(/[^\s)]*)", shown.greeting.partition("people:")[0]))
+    assert told == {"/mobiquo/mobiquo.php", "/RPC2", "/chat", "/", "/inbox", "/docs", "/openapi.json"}
+    assert {ask(shown, "GET", path).status for path in told} <= {200, 303, 401}
+
+
 def test_on_loopback_nothing_is_warned_of(shown: Heard) -> None:
     """A server that only its own machine can reach warns of nothing."""
     assert "WARNING" not in shown.greeting

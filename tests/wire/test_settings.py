@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner, Result
 from conftest import READY, Live
 from disks import small_disk
-from shop import PROGRAM, Shop, bare, one_sentence, refused
+from shop import PROGRAM, Shop, bare, one_sentence, powerless, refused
 
 from server.__main__ import main
 from server.config import variable
@@ -119,6 +119,17 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path, shop: Shop) -> None:
         assert f"{disk} cannot be written" in said and "--files" in said
 
 
+@pytest.mark.parametrize("option", ["--database=sqlite:///{}/live.db", "--files={}/new/files"])
+def test_a_folder_that_cannot_be_reached(tmp_path: Path, shop: Shop, option: str) -> None:
+    """`serve` with a place in a folder that it may not enter names the place and says what to do."""
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0)
+    ended = powerless("serve", "--port", "0", "--database", shop.database, option.format(closed))
+    assert ended.returncode != 0
+    said = one_sentence(ended.stderr)
+    assert str(closed) in said and "please" in said
+
+
 def test_attachments_need_a_folder(shop: Shop) -> None:
     """`serve` is refused where the folder of attachments is something else."""
     assert f"{shop.path} is no folder" in shop.refused("serve", "--port", "0", "--files", str(shop.path))
@@ -130,14 +141,39 @@ def test_a_database_server_that_does_not_answer() -> None:
     assert "127.0.0.1:1/live" in said and "hunter2" not in said
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql://ann:p@hunter2@127.0.0.1:1/live",
+        "postgresql://ann:p/hunter2@127.0.0.1:1/live",
+        "postgresql://ann:p/hunter2?x=y@127.0.0.1:1/live",
+        "postgresql://ann:p@hunter2?x@127.0.0.1:1/live",
+        "postgresql://ann:p%hunter2@127.0.0.1:1/live",
+    ],
+)
+def test_a_password_that_is_not_written_as_in_an_address(address: str) -> None:
+    """A password of which the driver would take a part for something else is refused, and not told."""
+    for said in (told("user", "list", "--database", address), told("move", address, "sqlite:///x.db")):
+        assert "@ as %40" in said
+        assert "hunter2" not in said
+
+
+@pytest.mark.parametrize("address", ["postgresql://ann:p%40%2F?#=x@127.0.0.1:1/live?application_name=a@b"])
+def test_a_password_of_odd_signs(address: str) -> None:
+    """A password may have any sign, written as in an address."""
+    assert "Connection refused" in told("user", "list", "--database", address)
+
+
 WRONG = {
     "port": ["70000", "-1", "x", "8000.5"],
     "workers": ["0", "-3"],
     "max_request": ["-1"],
-    "message_interval": ["-1", "soon"],
+    "message_interval": ["-1", "soon", "nan", "inf", "1e300"],
+    "events_kept": ["nan", "inf", "1e12"],
+    "heartbeat": ["nan", "inf"],
     "limits": ["maybe"],
     "log_level": ["loud"],
-    "url": ["talk.example.org", "https://"],
+    "url": ["talk.example.org", "https://", "https://:8443", "https://[x"],
     "cors": ["https://a.example.org, forum.example.org", "https://a.example.org/path"],
     "proxies": ["nginx"],
     "database": ["nonsense", "oracle://x/y"],
