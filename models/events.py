@@ -193,10 +193,10 @@ def enabled_users(ids: list[Value]) -> Any:
 @PreparedMany
 def standing_tokens(digests: list[Value]) -> Any:
     """Those of these access tokens that still open something."""
-    return AccessToken.select(AccessToken.digest).where(AccessToken.digest.in_(digests))
+    return AccessToken.select(AccessToken.user, AccessToken.digest).where(AccessToken.digest.in_(digests))
 
 
 @PreparedMany
 def standing_sessions(digests: list[Value]) -> Any:
     """Those of these sessions that have not ended."""
-    return Session.select(Session.digest).where(Session.digest.in_(digests))
+    return Session.select(Session.user, Session.digest).where(Session.digest.in_(digests))

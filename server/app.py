@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import HTTPException
-from werkzeug.http import dump_options_header
+from werkzeug.http import dump_options_header, quote_etag
 
 from models import TROUBLES, StoreError, User, open_store, pending_migrations, probe, trouble
 
@@ -24,12 +24,13 @@ from .faces.published import EXAMPLE_SERVER, METHODS
 from .files import Files
 from .http import Request, Response
 from .logs import Line, log_request
-from .pages import PageDoor
+from .pages import STATIC, PageDoor
 from .passwords import Passwords, slots_for
 from .proxies import Proxies, is_local
 from .rest import NO_GUESSING, RestDoor, plain_path
 from .visits import House, Listening, Visit, new_id, storage
 from .wire.coding import deflated, inflated
+from .wire.once import digest
 from .wire.rest import head_of, problem
 from .wire.types import File
 from .wire.xmlrpc import SYSTEM, Dispatcher
@@ -70,7 +71,7 @@ class App:
         self.proxies = Proxies(settings.proxies)
         self.house = House(settings, self.files, Passwords(slots_for(settings.workers)))
         self.chat = RestDoor(chat.face.routes.values(), settings)
-        self.pages = PageDoor(pages.face.routes.values())
+        self.pages = PageDoor(pages.face.routes.values(), settings)
         self.routes: dict[str, dict[str, Callable[[Visit], Response]]] = {
             **{path: {"POST": self.xmlrpc, "GET": self.pages} for path in pages.ENDPOINTS},
             "/mobiquo/upload.php": {"POST": self.upload},
@@ -102,7 +103,7 @@ class App:
         self.proxies.believe(request)
         name = request.name or new_id()
         self.record(Line(name, "-", request.verb, request.path, str(error.code), None), "")
-        return named(self.refused(request.path, request.header("origin"), error), name)
+        return named(self.refused(request, error), name)
 
     def record(self, line: Line, name: str) -> None:
         """Log a request that was answered, and count it under the declared *name* of what was called."""
@@ -115,7 +116,7 @@ class App:
         try:
             return self.find(visit)(visit)
         except Refusal as error:
-            return self.refused(visit.request.path, visit.request.header("origin"), error)
+            return self.refused(visit.request, error)
         except HTTPException as error:
             return plain(error.name, error.code or 400)
         except Exception:
@@ -177,26 +178,33 @@ class App:
         assert match is not None
         with storage():
             attachment = access.attachment(visit.actor(), int(match[1]))
-            small = match[2] is not None and attachment.thumbnail
-            data = self.files.read(attachment.thumbnail if small else attachment.file)
+        small = match[2] is not None and attachment.thumbnail
+        name = attachment.thumbnail if small else attachment.file
+        mark = digest(name.encode())[:32]
+        # Asked for each time: who has logged out leaves nothing behind in a browser that others use.
+        kept = {"Cache-Control": "private, no-cache", "ETag": quote_etag(mark)}
+        if visit.request.head.if_none_match.contains_weak(mark):
+            return Response(b"", 304, kept)
+        with storage():
+            data = self.files.read(name)
         if data is None:
             raise Unavailable("The file cannot be read at this moment.")
         kind = pictures.kind_of(attachment.extension)
         media_type = pictures.thumbnail_type(kind) if small else kind.media_type
         shown = "inline" if kind.is_image else "attachment"
-        head = {
-            "Content-Disposition": dump_options_header(shown, {"filename": attachment.filename}),
-            "Cache-Control": "private, max-age=86400",
-        }
-        return guarded(data, media_type, head)
+        disposition = dump_options_header(shown, {"filename": attachment.filename})
+        return guarded(data, media_type, {"Content-Disposition": disposition, **kept})
 
-    def refused(self, path: str, origin: str | None, error: Refusal) -> Response:
-        """A refusal, as suits who has asked for this *path*."""
-        if not self.chat.holds(path):
-            return plain(str(error), error.code, head_of(error))
-        answer = problem(error)
-        head = {"Content-Type": answer.media_type, **answer.headers, **self.chat.of_origin(origin)}
-        return Response(answer.body, error.code, head)
+    def refused(self, request: Request, error: Refusal) -> Response:
+        """A refusal of what no door has read, as suits who asks."""
+        path = plain_path(request.path)
+        if self.chat.holds(path):
+            answer, origin = problem(error), self.chat.of_origin(request.header("origin"))
+            head = {"Content-Type": answer.media_type, **answer.headers, **origin}
+            return Response(answer.body, error.code, head)
+        if path not in self.routes and self.pages.holds(path):
+            return self.pages.unread(error)
+        return plain(str(error), error.code, head_of(error))
 
     def openapi(self, visit: Visit) -> Response:
         document = published.chat_json().replace(EXAMPLE_SERVER, json.dumps(visit.address_of(""))[1:-1])
@@ -246,7 +254,7 @@ def doors(app: App) -> dict[str, str]:
     """To which door each thing belongs that can be called, by its declared name."""
     forum = tapatalk.face.methods.keys() | tapatalk.face.forms.keys()
     return {
-        **dict.fromkeys([*app.routes, ATTACHMENTS, *pages.face.routes], "pages"),
+        **dict.fromkeys([*app.routes, ATTACHMENTS, STATIC, *pages.face.routes], "pages"),
         **dict.fromkeys(SYSTEM, "system"),
         **dict.fromkeys(forum, "forum"),
         **dict.fromkeys(phone.face.methods, "phone"),

@@ -64,11 +64,11 @@ class Request:
             self.client,
         )
 
-    def form(self, body: bytes) -> tuple[dict[str, str], MultiDict[str, FileStorage]]:
+    def form(
+        self, body: bytes, most_parts: int = MOST_FORM_PARTS
+    ) -> tuple[dict[str, str], MultiDict[str, FileStorage]]:
         """The texts and the files of a form, which stay in memory: the *body* is there already."""
-        parser = FormDataParser(
-            in_memory, max_form_memory_size=MOST_FORM_TEXT, max_form_parts=MOST_FORM_PARTS
-        )
+        parser = FormDataParser(in_memory, max_form_memory_size=MOST_FORM_TEXT, max_form_parts=most_parts)
         kind, options = self.head.mimetype, self.head.mimetype_params
         if len(options.get("boundary", "")) > LONGEST_BOUNDARY:
             raise BadRequest("The boundary between the parts of the form is too long.")

@@ -264,17 +264,20 @@ class Visit:
         args = self.request.head.args
         if not self.credential:
             self.identity = self.by_header(f"Bearer {args.get('access_token', '')}")
-        user = self.actor()
-        self.see(user)
-        digest = digest_of(self.secret) if self.secret else ""
-        right = Right(user.id, digest, None if digest else user.password)
-        return Listening(right, position_of(self.last_event or args.get("lastEventId", "")))
+        return self.heard(self.last_event or args.get("lastEventId", ""))
 
     def following(self) -> Listening:
-        """Who listens on a page, by the session of whoever sees it."""
+        """Who listens on a page, by whatever he is known there."""
+        return self.heard(self.last_event)
+
+    def heard(self, seen: str) -> Listening:
+        """The user as one who listens, by the credential that has shown who he is."""
         user = self.actor()
         self.see(user)
-        return Listening(Right(user.id, digest_of(self.session_cookie), None), position_of(self.last_event))
+        # Who comes with a credential in the head is known by it alone, whatever cookie comes along.
+        secret = self.secret or ("" if self.credential else self.session_cookie)
+        right = Right(user.id, digest_of(secret), None) if secret else Right(user.id, "", user.password)
+        return Listening(right, position_of(seen))
 
     @property
     def last_event(self) -> str:

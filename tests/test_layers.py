@@ -51,7 +51,14 @@ MAY_IMPORT = {
         "server.visits",
         "server.wire",
     },
-    "server.pages": {"server.errors", "server.http", "server.rest", "server.visits", "server.wire"},
+    "server.pages": {
+        "server.config",
+        "server.errors",
+        "server.http",
+        "server.rest",
+        "server.visits",
+        "server.wire",
+    },
     "server.faces": {
         "models",
         "server.actions",

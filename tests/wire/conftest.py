@@ -1,4 +1,4 @@
-"""Members of the live server, new for each test, at the forum door and the chat door; a browser; a shop."""
+"""Members of the live server, new for each test, at every door; a browser; a shop."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from conftest import Live, Member
+from page_client import Browser
 from playwright.sync_api import sync_playwright
 from rest_client import Chatter
 from shop import Shop
@@ -33,6 +34,16 @@ def bob(live: Live) -> Member:
 @pytest.fixture
 def carol(live: Live) -> Member:
     return live.member("carol")
+
+
+@pytest.fixture
+def at_ann(live: Live, ann: Member) -> Browser:
+    return Browser(live, ann)
+
+
+@pytest.fixture
+def at_bob(live: Live, bob: Member) -> Browser:
+    return Browser(live, bob)
 
 
 @pytest.fixture(scope="module")

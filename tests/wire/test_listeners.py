@@ -11,14 +11,16 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
+from builders import Cast
 from conftest import Live, Member
 from event_stream import SECONDS, ZEROS, Stream, conversation, listening, say, texts
 from fleet import wait_for
 from rest_client import Chatter
 
-from models import AccessToken, User, database
+from models import AccessToken, User, database, digest_of
 from server.actions import accounts
-from server.faces.chat.events import PAGE
+from server.faces.chat.events import PAGE, Feed
+from server.visits import Right
 
 # How the log tells of it, according to what the engine calls a table that is not there.
 TROUBLE = "listeners (have to wait|were not told)"
@@ -91,6 +93,10 @@ def session_of(live: Live, member: Member) -> str:
 
 def revoke(member: Member) -> None:
     AccessToken.delete().where(AccessToken.user == member.id).execute()
+
+
+def renew(member: Member) -> None:
+    User.update(password="another").where(User.id == member.id).execute()
 
 
 def disable(member: Member) -> None:
@@ -167,13 +173,38 @@ def test_an_open_page_hears_until_its_session_ends(quick: Live) -> None:
         assert [each.kind for each in stream if each.kind != "totals"] == []
 
 
+def test_an_open_page_hears_by_what_its_member_is_known_by(quick: Live) -> None:
+    """Who comes with a token or a password listens by that, whatever cookie comes along, until it is none."""
+    ann, bob = quick.member(), quick.member(password="right and long")
+    session = session_of(quick, ann)
+    basically = basic(bob.name, "right and long")
+    for header, take_away in ((f"Bearer {bob.token}", revoke), (basically, renew)):
+        heads = {"Authorization": header, "Cookie": f"xf_session={session}"}
+        with closing(Stream(quick, path="/inbox/events", **heads)) as stream:
+            stream.next("totals")
+            conversation(ann, bob)
+            assert texts(stream.until("message")) == ["first"]
+            with quick.store():
+                take_away(bob)
+            assert [each.kind for each in stream if each.kind != "totals"] == []
+
+
+def test_a_credential_lets_its_own_user_listen_alone(cast: Cast) -> None:
+    """A right to listen stands by a token or a session of that very user's."""
+    feed, ann = Feed(""), cast.ann.user
+    secrets = accounts.add_token(ann, "test"), accounts.begin_session(ann, "127.0.0.1", False)
+    for digest in map(digest_of, secrets):
+        own, another = Right(ann.id, digest, None), Right(cast.bob.user.id, digest, None)
+        assert feed.standing({own, another}) == {own}
+
+
 def test_a_new_password_ends_what_the_old_one_began(quick: Live) -> None:
     """Who listens by name and password is cut off when the password is another one."""
     member = quick.member(password="right and long")
     with closing(Stream(quick, Authorization=basic(member.name, "right and long"))) as stream:
         stream.next("totals")
         with quick.store():
-            User.update(password="another").where(User.id == member.id).execute()
+            renew(member)
         assert list(stream) == []
 
 

@@ -9,72 +9,13 @@ from urllib.parse import urlencode
 
 import pytest
 from conftest import Live, Member
-from lxml import html
-from rest_client import Answer, Chatter, Client
+from page_client import Browser, Page, begun
+from rest_client import Answer, Chatter
 
-from models import User
-from server.actions import accounts
 from server.faces import pages
 
 ToChatter = Callable[[Member], Chatter]
 PASSWORD = "right and long"
-
-
-class Browser(Client):
-    """Goes from page to page with a cookie, and says of the forms that it sends where they come from."""
-
-    def __init__(self, live: Live, member: Member | None = None) -> None:
-        super().__init__(live.address)
-        if member is not None:
-            with live.store():
-                session = accounts.begin_session(User.get_by_id(member.id), "127.0.0.1", False)
-            self.headers["Cookie"] = f"xf_session={session}"
-
-    def opens(self, path: str, **query: Any) -> Page:
-        return Page(self.get(path, **query))
-
-    def fills(self, path: str, **fields: str) -> Answer:
-        return self.post_form(path, fields, Origin=f"http://{self.host}:{self.port}")
-
-    def sends(self, path: str, **fields: str) -> Page:
-        """Send a form and go where that leads."""
-        answer = self.fills(path, **fields)
-        assert answer.status == 303, answer.body
-        return self.opens(answer.header("Location").partition("#")[0])
-
-
-class Page:
-    """What a page shows."""
-
-    def __init__(self, answer: Answer) -> None:
-        self.status, self.head, self.bytes = answer.status, answer.header, answer.body
-        self.tree = html.fromstring(answer.body.decode())
-
-    def texts(self, path: str) -> list[str]:
-        return [" ".join(each.text_content().split()) for each in self.tree.cssselect(path)]
-
-    def text(self, path: str) -> str:
-        [text] = self.texts(path)
-        return text
-
-    @property
-    def error(self) -> str:
-        return self.text("[role=alert]")
-
-
-@pytest.fixture
-def at_ann(live: Live, ann: Member) -> Browser:
-    return Browser(live, ann)
-
-
-@pytest.fixture
-def at_bob(live: Live, bob: Member) -> Browser:
-    return Browser(live, bob)
-
-
-def begun(starter: Member, *others: Member, subject: str = "Lunch", body: str = "At noon?") -> str:
-    names = [other.name.encode() for other in others]
-    return str(starter.rpc.new_conversation(names, subject.encode(), body.encode())["conv_id"])
 
 
 # Coming and going
@@ -208,115 +149,7 @@ def test_text_stays_text(live: Live, ann: Member, text: str) -> None:
             assert "49" not in page.texts("h1")
 
 
-# Writing
-
-
-def test_an_answer_is_heard_at_every_door(
-    ann: Member, bob: Member, at_bob: Browser, chatter: ToChatter
-) -> None:
-    """What is said on a page stands in forum and chat, and the browser is led to where it stands."""
-    place = begun(ann, bob)
-    answer = at_bob.fills(f"/inbox/{place}", body="Grüße & <b>")
-    newest = ann.rpc.get_conversation(place)["list"][-1]
-    assert newest["msg_content"].decode() == "Grüße & <b>"
-    assert (answer.status, answer.header("Location")) == (303, f"/inbox/{place}#m{newest['msg_id']}")
-    assert chatter(ann).get(f"/chat/{place}/messages").json[0]["text"] == "Grüße & <b>"
-
-
-def test_a_conversation_is_begun(ann: Member, bob: Member, carol: Member, at_ann: Browser) -> None:
-    """Several names stand with commas between them."""
-    page = at_ann.sends("/inbox/new", to=f"{bob.name}, {carol.name.upper()}", subject="Race", body="Saturday")
-    assert page.text("h1") == "Race"
-    for member in (bob, carol):
-        assert member.rpc.get_conversations()["list"][0]["conv_subject"].decode() == "Race"
-
-
-@pytest.mark.parametrize("field", ["to", "subject", "body"])
-def test_what_was_typed_is_not_lost(ann: Member, bob: Member, at_ann: Browser, field: str) -> None:
-    """Where a form cannot be taken it comes back with all that was filled in, and says why."""
-    fields = {"to": bob.name, "subject": "Race", "body": "Saturday"} | {field: ""}
-    page = Page(at_ann.fills("/inbox/new", **fields))
-    assert page.status in (400, 404)
-    assert page.error
-    shown = {
-        each.get("name"): each.value
-        for each in page.tree.cssselect("main input:not([type=file]), main textarea")
-    }
-    assert shown == fields
-    assert ann.rpc.get_conversations()["conversation_count"] == 0
-
-
-def test_an_answer_that_cannot_be_given_is_not_lost(ann: Member, bob: Member, at_bob: Browser) -> None:
-    """Below the conversation stands what was typed, and above it why that was not sent."""
-    place = begun(ann, bob)
-    text = "x" * 10_001
-    page = Page(at_bob.fills(f"/inbox/{place}", body=text))
-    assert (page.status, page.error) == (400, "A message may have at most 10000 characters.")
-    assert page.tree.cssselect("textarea")[0].value == text
-    assert page.texts(".message .body") == ["At noon?"]
-
-
-def form_of(fields: dict[str, str], *files: tuple[str, bytes]) -> bytes:
-    """A form as a browser sends it, with files; without any there is an empty one."""
-    parts = [f'form-data; name="{name}"\r\n\r\n{text}'.encode() for name, text in fields.items()]
-    parts += [
-        f'form-data; name="files"; filename="{name}"\r\n\r\n'.encode() + data
-        for name, data in files or [("", b"")]
-    ]
-    whole = b"".join(b"--x\r\nContent-Disposition: " + part + b"\r\n" for part in parts)
-    return whole + b"--x--\r\n"
-
-
-def sends_files(browser: Browser, path: str, fields: dict[str, str], *files: tuple[str, bytes]) -> Answer:
-    kind, origin = "multipart/form-data; boundary=x", f"http://{browser.host}:{browser.port}"
-    return browser.send("POST", path, form_of(fields, *files), Content_Type=kind, Origin=origin)
-
-
-def test_files_go_along(ann: Member, bob: Member, carol: Member, at_bob: Browser, live: Live) -> None:
-    """What was chosen in a form is carried by the message, for those who may read it, at every door."""
-    place = begun(ann, bob)
-    answer = sends_files(at_bob, f"/inbox/{place}", {"body": "Look"}, ("map.txt", b"north"), ("b.txt", b"b"))
-    assert answer.status == 303
-    shown = ann.rpc.get_conversation(place)["list"][-1]["attachments"]
-    assert [each["filename"] for each in shown] == [b"map.txt", b"b.txt"]
-    page = Browser(live, ann).opens(f"/inbox/{place}")
-    [link, _] = page.tree.cssselect(".files a")
-    assert (link.text_content().strip(), Browser(live, ann).get(link.get("href")).body) == (
-        "map.txt",
-        b"north",
-    )
-    assert Browser(live, carol).get(link.get("href")).status == 404
-
-
-def test_a_form_without_files_is_none_with_some(ann: Member, bob: Member, at_bob: Browser) -> None:
-    """A field in which nothing was chosen brings nothing."""
-    place = begun(ann, bob)
-    assert sends_files(at_bob, f"/inbox/{place}", {"body": "Nothing to see"}).status == 303
-    assert ann.rpc.get_conversation(place)["list"][-1]["attachments"] == []
-
-
-def test_a_conversation_begins_with_a_file(bob: Member, at_ann: Browser) -> None:
-    """The first message carries files too, which may be as large as any attachment."""
-    fields = {"to": bob.name, "subject": "Map", "body": "Here"}
-    assert sends_files(at_ann, "/inbox/new", fields, ("map.txt", b"x" * 2_000_000)).status == 303
-    [listed] = bob.rpc.get_conversations()["list"]
-    [shown] = bob.rpc.get_conversation(listed["conv_id"])["list"]
-    assert [each["filesize"] for each in shown["attachments"]] == [2_000_000]
-
-
-@pytest.mark.parametrize(
-    ("file", "why"),
-    [(("a.exe", b"MZ"), "exe"), (("a.png", b"no picture"), "png"), (("a.txt", b"x" * 2_097_153), "bytes")],
-)
-def test_a_wrong_file_is_refused(
-    ann: Member, bob: Member, at_bob: Browser, file: tuple[str, bytes], why: str
-) -> None:
-    """Where a file cannot be taken nothing is said, and the text is not lost."""
-    place = begun(ann, bob)
-    page = Page(sends_files(at_bob, f"/inbox/{place}", {"body": "Look"}, file))
-    assert (page.status, why in page.error) == (400, True)
-    assert page.tree.cssselect("textarea")[0].value == "Look"
-    assert len(ann.rpc.get_conversation(place)["list"]) == 1
+# Answering
 
 
 @pytest.mark.parametrize("choice", ["accept", "decline"])
@@ -422,12 +255,14 @@ def test_a_page_loads_nothing_from_elsewhere(at_ann: Browser, path: str) -> None
 
 
 def test_files_of_pages_are_kept(live: Live) -> None:
-    """What pages load has its digest in the address, and is kept; nothing else is found there."""
+    """What pages load is kept under an address with its digest alone; nothing else is found there."""
     browser = Browser(live)
     [style] = browser.opens("/").tree.cssselect("link[rel=stylesheet]")
     answer = browser.get(style.get("href"))
     assert answer.header("Content-Type") == "text/css; charset=utf-8"
     assert "immutable" in answer.header("Cache-Control")
+    for path in ("/static/style.css", "/static/style.css?v=", "/static/style.css?v=0123456789ab"):
+        assert browser.get(path).header("Cache-Control") == "no-cache"
     for name in ("nothing.css", "../templates/base.html", "%2e%2e/door.py"):
         assert browser.get(f"/static/{name}").status == 404
 

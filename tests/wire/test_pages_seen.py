@@ -1,11 +1,15 @@
 """Pages in a real browser: their use, what they load, how they fit, and whether everybody can read them."""
 
 import os
+from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import Live, Member
+from page_client import Browser
+from rest_client import Chatter
 
 PASSWORD = "right and long"
 WIDTHS, SCHEMES = (360, 1280), ("light", "dark")
@@ -82,6 +86,187 @@ def test_an_open_page_follows_what_happens(
     inbox.bring_to_front()
     inbox.wait_for_selector("text=Race")
     inbox.wait_for_function("document.title.startsWith('(')")
+    context.close()
+
+
+SEEN = "Object.defineProperty(document, 'hidden', { get: () => Boolean(window.isHidden) })"
+HIDE = "isHidden = {}; document.dispatchEvent(new Event('visibilitychange'))"
+LEAVE = "dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }))"
+COME_BACK = "dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))"
+
+
+@pytest.fixture
+def inside(browser: Any, live: Live, member: Member) -> Iterator[Any]:
+    """A browser that has a member's session, and in which tabs are hidden as a test says."""
+    context = browser.new_context()
+    context.add_init_script(SEEN)
+    name, _, value = Browser(live, member).headers["Cookie"].partition("=")
+    context.add_cookies([{"name": name, "value": value, "url": live.address}])
+    yield context
+    context.close()
+
+
+def opened(inside: Any, live: Live, path: str) -> Any:
+    """A tab that follows what happens: it has shown something that came while it was open."""
+    page = inside.new_page()
+    with page.expect_request("**/inbox/events"), page.expect_response(lambda each: is_again(each, path)):
+        page.goto(f"{live.address}{path}")
+    return page
+
+
+def is_again(response: Any, path: str) -> bool:
+    """Whether a script has asked for the page once more."""
+    return response.url.endswith(path) and response.request.resource_type == "fetch"
+
+
+def test_many_tabs_are_no_burden(inside: Any, live: Live, ann: Member, member: Member, place: str) -> None:
+    """Only a tab that is seen keeps a connection; one that is seen again shows what has come meanwhile."""
+    tabs = []
+    for _ in range(7):
+        tabs.append(opened(inside, live, "/inbox"))
+        tabs[-1].evaluate(HIDE.format("true"))
+    ann.rpc.new_conversation([member.name], b"Race", b"Saturday")
+    last = opened(inside, live, "/inbox")
+    last.wait_for_selector("text=Race")
+    assert tabs[0].locator("text=Race").count() == 0
+    tabs[0].evaluate(HIDE.format("false"))
+    tabs[0].wait_for_selector("text=Race")
+    ann.rpc.new_conversation([member.name], b"Regatta", b"Sunday")
+    tabs[0].wait_for_selector("text=Regatta")
+
+
+def test_a_page_that_comes_back_is_up_to_date(
+    inside: Any, live: Live, ann: Member, member: Member, place: str
+) -> None:
+    """A page that the browser has put away and takes out again shows what has come, and follows on."""
+    page = opened(inside, live, "/inbox")
+    page.evaluate(LEAVE)
+    ann.rpc.new_conversation([member.name], b"Race", b"Saturday")
+    page.evaluate(COME_BACK)
+    page.wait_for_selector("text=Race")
+    ann.rpc.new_conversation([member.name], b"Regatta", b"Sunday")
+    page.wait_for_selector("text=Regatta")
+
+
+@pytest.mark.parametrize(
+    ("what", "lost"),
+    [
+        ("fetch", {"status": 502}),
+        ("fetch", {"status": 429}),
+        ("fetch", None),
+        ("eventsource", {"status": 502}),
+    ],
+)
+def test_what_is_lost_is_asked_for_again(
+    inside: Any, live: Live, ann: Member, member: Member, what: str, lost: dict[str, Any] | None
+) -> None:
+    """Where an open page gets no answer, as while a server is restarted, it asks again and goes on."""
+    page, times = inside.new_page(), count()
+    page.clock.install()
+
+    def answer(route: Any) -> None:
+        if route.request.resource_type != what or next(times):
+            route.continue_()
+        elif lost:
+            route.fulfill(**lost)
+        else:
+            route.abort()
+
+    page.route("**/inbox**", answer)
+    page.goto(f"{live.address}/inbox")
+    ann.rpc.new_conversation([member.name], b"Race", b"Saturday")
+    for _ in range(300):
+        page.clock.fast_forward(1000)
+        if page.locator("text=Race").count():
+            break
+        page.wait_for_timeout(100)
+    assert page.locator("text=Race").count()
+    assert next(times) > 1
+
+
+def test_nothing_gets_out_of_reach(inside: Any, live: Live, ann: Member, member: Member, place: str) -> None:
+    """Where a page fills up the way to what no longer stands on it is there, in list and conversation."""
+    inbox, talk = opened(inside, live, "/inbox"), opened(inside, live, f"/inbox/{place}")
+    assert [page.locator("[data-live] nav a").count() for page in (inbox, talk)] == [0, 0]
+    for number in range(20):
+        ann.rpc.reply_conversation(place, str(number).encode())
+    for number in range(20):
+        ann.rpc.new_conversation([member.name], str(number).encode(), b"more")
+    talk.click("text=Older messages")
+    talk.wait_for_selector("text=so there")
+    inbox.click("nav >> text=Older")
+    inbox.wait_for_selector(f"text={LONG[:30]}")
+
+
+def test_what_can_be_said_is_up_to_date(
+    inside: Any, live: Live, ann: Member, member: Member, place: str
+) -> None:
+    """The form goes where nothing more can be said, but not from under the hands of who is writing."""
+    closed, open_again = ann.rpc.close_conversation, ann.rpc.open_conversation
+    idle, busy = (opened(inside, live, f"/inbox/{place}") for _ in range(2))
+    busy.fill("#body", "I am ty")
+    closed(place)
+    say_more(ann, member)
+    idle.wait_for_selector("text=Nothing more can be said here.")
+    assert busy.input_value("#body") == "I am ty"
+    open_again(place)
+    say_more(ann, member)
+    idle.wait_for_selector("#body")
+    assert busy.input_value("#body") == "I am ty"
+
+
+def say_more(author: Member, reader: Member) -> None:
+    """Something of which the reader's pages hear."""
+    author.rpc.new_conversation([reader.name], b"Race", b"Saturday")
+
+
+def test_the_keyboard_stays_where_it_is(
+    inside: Any, live: Live, ann: Member, member: Member, chatter: Callable[[Member], Chatter]
+) -> None:
+    """Who is about to answer a request still is when something else comes."""
+    asker = live.member("carol")
+    chatter(asker).asks(chatter(member))
+    page = opened(inside, live, "/inbox")
+    for label in ("Accept", "Decline"):
+        page.locator(f"button:has-text('{label}')").focus()
+        ann.rpc.new_conversation([member.name], f"Before {label}".encode(), b"Saturday")
+        page.wait_for_selector(f"text=Before {label}")
+        assert page.evaluate("document.activeElement.textContent") == f"{label} {asker.name}"
+
+
+@pytest.mark.parametrize("files", [[1_100_000] * 2, [1] * 11], ids=["too large", "too many"])
+def test_too_much_is_not_even_sent(
+    inside: Any, live: Live, ann: Member, member: Member, place: str, files: list[int]
+) -> None:
+    """Of files that would not be taken it is said at once; the text stays, and goes with fewer of them."""
+    page = inside.new_page()
+    page.goto(f"{live.address}/inbox/{place}")
+    page.fill("#body", "Look")
+    chosen = [{"name": "a.txt", "mimeType": "text/plain", "buffer": b"x" * size} for size in files]
+    page.set_input_files("#files", chosen)
+    page.click("text=Send")
+    said = page.evaluate("document.querySelector('#files').validationMessage")
+    assert said == "At most 10 files, all together at most 2 MB"
+    assert page.input_value("#body") == "Look"
+    page.set_input_files("#files", chosen[:1])
+    page.click("text=Send")
+    page.wait_for_selector(".files a")
+    assert len(ann.rpc.get_conversation(place)["list"]) == 2
+
+
+def test_too_much_is_refused_in_words(
+    browser: Any, live: Live, ann: Member, member: Member, place: str
+) -> None:
+    """Without JavaScript too, whoever sends too much is told so, though the server reads none of it."""
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    log_in(page, live, member)
+    page.goto(f"{live.address}/inbox/{place}")
+    page.fill("#body", "Look")
+    large = {"name": "a.txt", "mimeType": "text/plain", "buffer": b"x" * 5_000_000}
+    page.set_input_files("#files", [large])
+    page.click("text=Send")
+    page.wait_for_selector("text=All files of a message together may have at most 2 MB.")
     context.close()
 
 

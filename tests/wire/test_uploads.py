@@ -13,6 +13,7 @@ from xmlrpc.client import loads
 import pytest
 from conftest import Live, Member
 from PIL import Image
+from rest_client import Client
 
 from models import Attachment, UploadGroup, User, database, now
 from server.actions import accounts, housekeeping
@@ -273,6 +274,27 @@ def test_a_thumbnail_is_small(live: Live, ann: Member, bob: Member) -> None:
     _, picture = sent_picture(live, ann, bob)
     thumbnail = Image.open(io.BytesIO(get(picture["thumbnail_url"], bob).body))
     assert thumbnail.size == (240, 160)
+
+
+def test_a_download_is_kept_and_asked_for_again(live: Live, ann: Member, bob: Member) -> None:
+    """A browser that has a file is told so, as long as its member may read it; each file has its own mark."""
+    _, shown = sent_picture(live, ann, bob)
+    reader = Client(live.address, Authorization=f"Bearer {bob.token}")
+    stranger = Client(live.address, Authorization=f"Bearer {live.member().token}")
+    marks = set()
+    for name in ("url", "thumbnail_url"):
+        path = shown[name].removeprefix(live.address)
+        answer = reader.get(path)
+        mark = answer.header("ETag")
+        assert answer.header("Cache-Control") == "private, no-cache"
+        for verb in ("GET", "HEAD"):
+            again = reader.send(verb, path, If_None_Match=mark)
+            assert (again.status, again.body, again.header("ETag")) == (304, b"", mark)
+        assert reader.send("GET", path, If_None_Match='"another"').body == answer.body
+        assert stranger.send("GET", path, If_None_Match=mark).status == 404
+        assert Client(live.address).send("GET", path, If_None_Match=mark).status == 401
+        marks.add(mark)
+    assert len(marks) == 2
 
 
 def test_files_go_with_the_last_reader(live: Live, ann: Member, bob: Member) -> None:

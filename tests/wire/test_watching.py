@@ -256,6 +256,15 @@ def test_nobody_makes_up_a_label(watched: Live) -> None:
     assert after["none", "unknown", "refused"] - before.get(("none", "unknown", "refused"), 0) == 13
 
 
+def test_files_of_pages_are_counted(watched: Live) -> None:
+    """Whatever pages load counts under one name of theirs, whether it is there or not."""
+    key = ("pages", "/static", "ok")
+    before = requests(watched).get(key, 0)
+    assert page(watched, "/static/style.css").status == 200
+    assert page(watched, "/static/icon.svg").status == 200
+    assert requests(watched)[key] == before + 2
+
+
 def test_the_store_is_told_of(watched: Live) -> None:
     """What runs, that the store answers, its size, its newest message and the live calls are told."""
     ann, bob = watched.player(), watched.player()

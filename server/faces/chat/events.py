@@ -115,12 +115,17 @@ class Feed:
         """Those of these rights to listen that still stand."""
         passwords = {row.id: row.password for row in enabled_users(right.user_id for right in rights)}
         digests = [right.digest for right in rights if right.digest]
-        standing = {row.digest for row in standing_tokens(digests) + standing_sessions(digests)}
+        found = standing_tokens(digests) + standing_sessions(digests)
+        standing = {(row.user_id, row.digest) for row in found}
         return {
             right
             for right in rights
             if right.user_id in passwords
-            and (right.digest in standing if right.digest else right.password == passwords[right.user_id])
+            and (
+                (right.user_id, right.digest) in standing
+                if right.digest
+                else right.password == passwords[right.user_id]
+            )
         }
 
 

@@ -23,7 +23,9 @@ from models import (
 
 from ... import text
 from ...actions import access, attachments, chats, conversations, messages
+from ...errors import BadInput
 from ...visits import Visit
+from ...wire.once import Repeat, digest, written
 from ...wire.pages import Go, Shown, View
 from ...wire.types import File, Id, Natural, Text
 from ..showing import file_urls, icon_url, title_of, whole
@@ -62,13 +64,16 @@ def new_form(user: User, /, to: str = "") -> Shown:
 
 
 @face.route("POST", "/inbox/new", transaction="none")
-def begin(user: User, visit: Visit, /, to: Text, subject: Text, body: Text, files: list[File] = []) -> Shown:
+def begin(
+    user: User, visit: Visit, /, to: Text, subject: Text, body: Text, files: list[File] = [], key: str = ""
+) -> Shown:
     """Begin a conversation on the forum.
 
     :param to: the recipients' names, with commas between them
     :param subject: what it is about
     :param body: the first message, as BBCode
     :param files: what the message carries
+    :param key: what tells this form from others; one that comes again begins nothing new
     """
     settings, stored = visit.settings, kept(user, visit, files)
 
@@ -77,7 +82,8 @@ def begin(user: User, visit: Visit, /, to: Text, subject: Text, body: Text, file
         uploads = attached(user, visit, stored)
         return int(conversations.start(settings, user, recipients, subject, body, uploads).id)
 
-    return Go(f"/inbox/{visit.transact(start, 'write')}")
+    begun = visit.transact_under(repeats(key, files, "begin", to, subject, body), start)
+    return Go(f"/inbox/{begun}")
 
 
 @face.route("GET", "/inbox/{conversation_id}", transaction="read")
@@ -112,12 +118,15 @@ def read(user: User, visit: Visit, /, conversation_id: Id, last: Natural | None 
 
 
 @face.route("POST", "/inbox/{conversation_id}", transaction="none")
-def reply(user: User, visit: Visit, /, conversation_id: Id, body: Text, files: list[File] = []) -> Shown:
+def reply(
+    user: User, visit: Visit, /, conversation_id: Id, body: Text, files: list[File] = [], key: str = ""
+) -> Shown:
     """Say something in a conversation.
 
     :param conversation_id: the conversation
     :param body: what to say, as BBCode
     :param files: what the message carries
+    :param key: what tells this form from others; one that comes again says nothing more
     """
     visit.transact(lambda: access.chat(user, conversation_id).id, "read")
     stored = kept(user, visit, files)
@@ -127,7 +136,8 @@ def reply(user: User, visit: Visit, /, conversation_id: Id, body: Text, files: l
         uploads = attached(user, visit, stored)
         return int(messages.reply(visit.settings, user, conversation, body, uploads).id)
 
-    return Go(f"/inbox/{conversation_id}#m{visit.transact(say, 'write')}")
+    message = visit.transact_under(repeats(key, files, "reply", conversation_id, body), say)
+    return Go(f"/inbox/{conversation_id}#m{message}")
 
 
 @face.route("POST", "/inbox/{conversation_id}/accept")
@@ -160,8 +170,16 @@ def mark_unread(user: User, /, conversation_id: Id) -> Shown:
     return Go("/inbox")
 
 
+def repeats(key: str, files: list[File], *said: Any) -> list[Repeat]:
+    """By what a form is known that comes again with the same in it; with something else it is another."""
+    made = digest(written([key, *said, *([file.name, digest(file.data)] for file in files)]))
+    return [Repeat(made, made)] if key else []
+
+
 def kept(user: User, visit: Visit, files: list[File]) -> list[attachments.Stored]:
     """Files on the disk, checked, before anybody waits for the store."""
+    if len(files) > visit.settings.max_attachments:
+        raise BadInput(f"A message may have at most {visit.settings.max_attachments} attachments.")
     for _ in files:
         attachments.admit(visit.settings, user, None, "")
     return [attachments.store(visit.settings, visit.files, file.name, file.data) for file in files]

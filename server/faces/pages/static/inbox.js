@@ -1,15 +1,50 @@
 "use strict";
 
 // Keeps a page of the inbox as it would be if it were opened now; without it the page is as it was when it was opened.
+const KINDS = ["message", "request", "accepted", "declined", "read"];
+const SOON = 3000;
 const title = document.title;
+let events = null;
 let wanted = false;
 let busy = false;
+let patience = SOON;
+
+// Ever more seldom, and not all at the same moment, where a server is away for all of them.
+function later(work) {
+  setTimeout(work, patience * (1 + Math.random()));
+  patience = Math.min(2 * patience, 16 * SOON);
+}
+
+// How what the keyboard is at is found again on a newer page.
+function place(element) {
+  const link = element.closest("a[href]");
+  const form = element.closest("form[action]");
+  if (link) return `a[href="${CSS.escape(link.getAttribute("href"))}"]`;
+  return form && `form[action="${CSS.escape(form.getAttribute("action"))}"] button`;
+}
 
 function replace(now, next) {
-  // Whoever goes from link to link by the keyboard stays where he is.
-  const focused = now.contains(document.activeElement) && document.activeElement.getAttribute("href");
-  now.replaceWith(next);
-  if (focused) next.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
+  const focused = now.contains(document.activeElement) && place(document.activeElement);
+  now.replaceWith(document.adoptNode(next));
+  if (focused) next.querySelector(focused)?.focus();
+}
+
+// What says itself what it is shows the same as long as it says so; what is being filled in stays for now.
+function isOld(now, next) {
+  if (now.dataset.live || next.dataset.live) return now.dataset.live !== next.dataset.live && !isUsed(now);
+  return now.innerHTML !== next.innerHTML;
+}
+
+function isUsed(part) {
+  const fields = [...part.querySelectorAll("textarea, input:not([type=hidden])")];
+  return fields.some((field) => field.value || field === document.activeElement);
+}
+
+function show(fresh) {
+  for (const now of document.querySelectorAll("[data-live]")) {
+    const next = fresh.getElementById(now.id);
+    if (next && isOld(now, next)) replace(now, next);
+  }
 }
 
 async function refresh() {
@@ -19,12 +54,10 @@ async function refresh() {
   busy = true;
   try {
     const answer = await fetch(location.href);
-    if (answer.ok) {
-      const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-      const now = document.querySelector("[data-live]");
-      const next = fresh.querySelector("[data-live]");
-      if (next && now.innerHTML !== next.innerHTML) replace(now, document.adoptNode(next));
-    }
+    if (answer.ok) show(new DOMParser().parseFromString(await answer.text(), "text/html"));
+    else if (answer.status === 429 || answer.status >= 500) later(happened);
+  } catch {
+    later(happened);
   } finally {
     busy = false;
     refresh();
@@ -36,16 +69,37 @@ function happened() {
   refresh();
 }
 
-const events = new EventSource("/inbox/events");
-for (const kind of ["message", "request", "accepted", "declined", "read"]) {
-  events.addEventListener(kind, happened);
+// A browser has few connections to one server, so only a page that is seen keeps one.
+function listen() {
+  if (events || document.hidden) return;
+  const stream = new EventSource("/inbox/events");
+  let isNew = true;
+  events = stream;
+  for (const kind of KINDS) stream.addEventListener(kind, happened);
+  stream.addEventListener("open", () => { isNew = true; });
+  stream.addEventListener("totals", (event) => {
+    const { totalUnreadMessages, totalPendingRequest } = JSON.parse(event.data);
+    const waiting = totalUnreadMessages + totalPendingRequest;
+    document.title = waiting ? `(${waiting}) ${title}` : title;
+    // The first that is told is how things stand now: something may have come since the page was made.
+    if (isNew) happened();
+    isNew = false;
+    patience = SOON;
+  });
+  stream.addEventListener("error", () => {
+    // Only a line that breaks does a browser mend by itself.
+    if (stream.readyState !== EventSource.CLOSED || stream !== events) return;
+    events = null;
+    later(listen);
+  });
 }
-// The first thing that is told is how things stand now: something may have come since the page was made.
-events.addEventListener("totals", happened, { once: true });
-events.addEventListener("totals", (event) => {
-  const { totalUnreadMessages, totalPendingRequest } = JSON.parse(event.data);
-  const waiting = totalUnreadMessages + totalPendingRequest;
-  document.title = waiting ? `(${waiting}) ${title}` : title;
-});
-document.addEventListener("visibilitychange", refresh);
-addEventListener("pagehide", () => events.close());
+
+function rest() {
+  events?.close();
+  events = null;
+}
+
+document.addEventListener("visibilitychange", () => (document.hidden ? rest() : listen()));
+addEventListener("pagehide", rest);
+addEventListener("pageshow", listen);
+listen();
