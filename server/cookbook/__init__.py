@@ -27,11 +27,8 @@ class Recipe(NamedTuple):
 
 
 def program(name: str) -> Program:
-    return Program(
-        name,
-        LANGUAGES[name.rpartition(".")[2]],
-        resources.files(__package__).joinpath(name).read_text("utf-8"),
-    )
+    text = resources.files(__package__).joinpath(name).read_text("utf-8")
+    return Program(name, LANGUAGES[name.rpartition(".")[2]], text)
 
 
 RECIPES = (
