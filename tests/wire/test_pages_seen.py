@@ -125,6 +125,16 @@ def test_the_reference_is_searched(browser: Any, live: Live) -> None:
     context.close()
 
 
+def test_a_program_is_copied(browser: Any, live: Live) -> None:
+    """A button beside each program of the cookbook copies it, or marks it where a page may not copy."""
+    page = browser.new_page()
+    page.goto(f"{live.address}/docs/cookbook")
+    assert page.locator("button").count() == page.locator(".entry pre").count() > 10
+    page.locator("button").first.click()
+    page.wait_for_function("['Copied', 'Marked'].includes(document.querySelector('button').textContent)")
+    page.close()
+
+
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("width", WIDTHS)
 def test_pages_fit_and_ask_for_nothing_else(
