@@ -15,10 +15,12 @@ from PIL import Image
 from models import close_store, migrate, open_store
 from server import demo
 from server.config import Settings
-from server.faces.published import EXAMPLE_SERVER, sections
+from server.faces.pages.docs import placed
+from server.faces.published import sections
 from server.files import Files
+from server.wire.reference import blocks
 
-XMLRPC, FORUM, PHONE, _ = sections()
+XMLRPC, FORUM, PHONE, CHAT = SECTIONS = sections()
 # What has to be done before an example, so that there is something for it to do.
 CALLED = 'phone.PhoneApp_StartCall("555-0103", "555-0101")'
 CALLED_ANEW = f"phone.PhoneApp_EndCallBySrc(1) and {CALLED}"
@@ -43,7 +45,8 @@ class World:
     """A server with the cast in its store, and clients by the names that examples give them."""
 
     def __init__(self, live: Live, cast: demo.Cast) -> None:
-        self.address, self.secrets = live.address, {"PASSWORD": cast.passwords["ann"], "KEY": cast.server_key}
+        self.address, self.secrets = live.address, {"PASSWORD": cast.passwords["ann"]}
+        self.secrets |= {"TOKEN": cast.tokens["ann"], "KEY": cast.server_key}
         host = live.address.removeprefix("http://")
         self.clients = {
             "server": ServerProxy(f"{live.address}/RPC2"),
@@ -53,7 +56,8 @@ class World:
 
     def filled(self, text: str) -> str:
         """An example with this server's address and what was printed for a reader."""
-        for word, secret in {EXAMPLE_SERVER: self.address, **self.secrets}.items():
+        text = placed(text, self.address)
+        for word, secret in self.secrets.items():
             text = text.replace(word, secret)
         return text
 
@@ -105,3 +109,34 @@ def test_every_example_of_a_method_can_be_called(world: World, tmp_path: Path) -
             if is_no(value) and not entry.doc.startswith("Refused always"):
                 refused[entry.anchor] = value
     assert refused == {OVER: False}
+
+
+def test_what_stands_before_the_methods_works(world: World, tmp_path: Path) -> None:
+    """The lines that tell how a door is used work in their order, in Python and in shell."""
+    for section in SECTIONS:
+        known: dict[str, Any] = {}
+        for code in (world.filled(block.text) for block in blocks(section.about) if block.is_code):
+            if code.startswith("curl"):
+                told = fetched(code, tmp_path)
+                assert told and "fault" not in told and "problem" not in told, told
+            else:
+                exec(code, known)
+        for client in filter(lambda each: isinstance(each, ServerProxy), known.values()):
+            client("close")()
+
+
+def test_the_stream_of_events_is_fetched_as_it_is_told(world: World, tmp_path: Path) -> None:
+    """The one example whose answer has no end begins with how things stand."""
+    [line] = [entry.example for entry in CHAT.entries() if entry.call == "GET /chat/events"]
+    assert "event: totals" in fetched(f"{world.filled(line)} --max-time 2", tmp_path)
+
+
+def fetched(line: str, folder: Path) -> str:
+    return subprocess.run(shlex.split(line), capture_output=True, cwd=folder, timeout=30, text=True).stdout
+
+
+@pytest.mark.parametrize("credentials", ["", "ann:PASSWORD@"])
+def test_examples_name_the_server_that_is_asked(credentials: str) -> None:
+    """Where a server is known by another address its page says so in every example."""
+    line = f'ServerProxy("http://{credentials}127.0.0.1:8000/RPC2")'
+    assert placed(line, "https://talk.example") == f'ServerProxy("https://{credentials}talk.example/RPC2")'

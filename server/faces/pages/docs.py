@@ -1,6 +1,7 @@
 """The reference and the cookbook as pages: every method and address, and programs that use them."""
 
 import functools
+import re
 from typing import Any
 
 from ... import cookbook
@@ -9,6 +10,8 @@ from ...wire.pages import Shown, View
 from ...wire.reference import blocks
 from ..published import EXAMPLE_SERVER, sections
 from .door import face
+
+EXAMPLE = re.compile(re.escape(EXAMPLE_SERVER).replace("://", r"://(\w+:\w+@)?"))
 
 
 @face.route("GET", "/docs", transaction="none", anyone=True)
@@ -26,7 +29,13 @@ def programs(visit: Visit, /) -> Shown:
 def view(visit: Visit, template: str, **values: Any) -> View:
     """A page whose examples name this server *here* as the client knows it."""
     address = visit.address_of("")
-    return View(template, {**values, "here": lambda text: text.replace(EXAMPLE_SERVER, address)})
+    return View(template, {**values, "here": lambda text: placed(text, address)})
+
+
+def placed(text: str, address: str) -> str:
+    """An example with the *address* of this server, also where a name and password stand in it."""
+    scheme, _, host = address.partition("://")
+    return EXAMPLE.sub(lambda found: f"{scheme}://{found[1] or ''}{host}", text)
 
 
 @functools.cache
