@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "server.pictures": {"server.errors", "server.turns"},
     "server.passwords": {"server.errors", "server.turns"},
     "server.wire": {"server.errors"},
+    "server.cookbook": set(),
     "server.actions": {
         "models",
         "server.config",
@@ -63,6 +64,7 @@ MAY_IMPORT = {
         "models",
         "server.actions",
         "server.config",
+        "server.cookbook",
         "server.errors",
         "server.text",
         "server.visits",

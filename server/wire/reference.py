@@ -1,13 +1,18 @@
 """The reference, read off the declarations: for a page, and written out as Markdown."""
 
+import itertools
+import json
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
-from .declare import Method
-from .types import Array, Codec, Keyed, OrFalse, Struct
+from .declare import Method, Param
+from .types import FILE, Array, Codec, Keyed, OrFalse, Struct
 
 CODE = "    "
+# A value of a type, where nothing else is said.
+BY_TYPE = {"int": 1, "boolean": True, "array": []}
 HEADS = ("parameter", "type", "required", "meaning")
 
 
@@ -25,6 +30,50 @@ class Entry(NamedTuple):
     example: str = ""
 
 
+class Examples(NamedTuple):
+    """What examples are made of: the name of the *client* that calls, and *values* by the parameters' names.
+
+    Where a name means something else to one method its value stands under the method's name, a dot, and the
+    parameter's. *form*: the line of shell that posts {fields}.
+    """
+
+    client: str
+    values: Mapping[str, Any]
+    form: str = ""
+
+    def value(self, method: Method, param: Param) -> Any:
+        by_type = BY_TYPE.get(param.codec.name, param.name)
+        return self.values.get(f"{method.name}.{param.name}", self.values.get(param.name, by_type))
+
+    def shown(self, method: Method) -> Sequence[Param]:
+        """What the method requires, or else the first of what it takes, as far as there are values."""
+        required = [param for param in method.params if param.required]
+        optional = itertools.takewhile(lambda param: param.name in self.values, method.params)
+        return required or list(optional)
+
+    def line(self, method: Method) -> str:
+        """A call of the method that can be pasted."""
+        values = {param.name: self.value(method, param) for param in self.shown(method)}
+        if any(param.codec is FILE for param in method.params):
+            fields = {"method_name": method.name, **values}
+            return self.form.format(fields=" ".join(f"-F {name}={value}" for name, value in fields.items()))
+        return f"{self.client}.{method.name}({', '.join(map(literal, values.values()))})"
+
+
+def literal(value: Any) -> str:
+    """A value in Python, with the quotes that people write."""
+    if isinstance(value, str):
+        return json.dumps(value)
+    if isinstance(value, list):
+        return f"[{', '.join(map(literal, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{literal(key)}: {literal(each)}' for key, each in value.items())}}}"
+    return repr(value)
+
+
+NO_EXAMPLES = Examples("server", MappingProxyType({}))
+
+
 class Section(NamedTuple):
     """A face in the reference: what there is to know *about* it before its methods.
 
@@ -34,16 +83,17 @@ class Section(NamedTuple):
     title: str
     about: str
     methods: Iterable[Method | Entry]
+    examples: Examples = NO_EXAMPLES
 
     def entries(self) -> Iterator[Entry]:
-        return (each if isinstance(each, Entry) else of_method(each) for each in self.methods)
+        return (each if isinstance(each, Entry) else of_method(each, self.examples) for each in self.methods)
 
 
-def of_method(method: Method) -> Entry:
+def of_method(method: Method, examples: Examples) -> Entry:
     """What there is to tell of a method that is called over XML-RPC."""
     rows = [(p.name, p.codec.name, "yes" if p.required else "no", p.doc) for p in method.params]
     told = [*method.told, f"Answer: {shape(method.returns)}."]
-    return Entry(method.name, call(method), method.doc, HEADS, rows, told)
+    return Entry(method.name, call(method), method.doc, HEADS, rows, told, examples.line(method))
 
 
 def markdown(sections: Iterable[Section]) -> str:

@@ -10,6 +10,7 @@ from .reference import Entry
 
 HEADS = ("parameter", "in", "type", "required", "meaning")
 EXAMPLES = {"integer": 2, "boolean": True}
+NAMED = {"username": "ann", "text": "Hello"}
 FIRST_ERROR = 400
 
 
@@ -141,4 +142,4 @@ def curl(server: str, call: Call) -> str:
 def example(name: str, schema: Json) -> Any:
     if "pattern" in schema:
         return "1"
-    return EXAMPLES.get(schema["type"], name.upper())
+    return NAMED.get(name) or EXAMPLES.get(schema["type"], name.upper())

@@ -97,13 +97,3 @@ def test_a_client_in_another_language_gets_through_the_whole_session(live: Live,
     [conversation] = ann.rpc.get_conversations()["list"]
     left = [key for key, person in conversation["participants"].items() if person["has_left"]]
     assert (conversation["total_message_num"], left) == (MESSAGES, [celik.id])
-
-
-def test_a_game_servers_script_in_lua_gets_through_its_whole_day(live: Live) -> None:
-    """A script in the language of game servers connects players who chat, call and text."""
-    lua = CLIENTS[-1]
-    if not is_installed(lua):
-        pytest.skip(f"needs {lua.packages}")
-    told = run(lua.command, str(SCRIPTS / "phone.lua"), live.address, live.key(), "777-1001", "777-1002")
-    assert told.returncode == 0, told.stderr
-    assert re.fullmatch(r"ok \d+ checks\n", told.stdout)

@@ -244,7 +244,9 @@ def test_forms_of_other_pages_are_refused(
 # What a browser may do with it
 
 
-@pytest.mark.parametrize("path", ["/", "/docs", "/login", "/inbox", "/inbox/new", "/inbox/999999"])
+@pytest.mark.parametrize(
+    "path", ["/", "/docs", "/docs/cookbook", "/login", "/inbox", "/inbox/new", "/inbox/999999"]
+)
 def test_a_page_loads_nothing_from_elsewhere(at_ann: Browser, path: str) -> None:
     """Each page says so strictly, and is in no other page's frame."""
     policy = at_ann.get(path).header("Content-Security-Policy")

@@ -13,7 +13,10 @@ from rest_client import Chatter
 
 PASSWORD = "right and long"
 WIDTHS, SCHEMES = (360, 1280), ("light", "dark")
-PATHS = ("/", "/docs", "/login", "/inbox", "/inbox/new", "/inbox/{place}", "/inbox/999999999")
+PATHS = (
+    *("/", "/docs", "/docs/cookbook", "/login"),
+    *("/inbox", "/inbox/new", "/inbox/{place}", "/inbox/999999999"),
+)
 TOO_WIDE = "document.documentElement.scrollWidth > window.innerWidth"
 LONG = "A-word-that-is-longer-than-a-phone-is-wide-" * 3
 
@@ -305,6 +308,16 @@ def test_the_reference_is_searched(browser: Any, live: Live) -> None:
     assert plain.locator(".entry h3:visible").count() > 100
     assert plain.locator("#search:visible").count() == 0
     context.close()
+
+
+def test_a_program_is_copied(browser: Any, live: Live) -> None:
+    """A button beside each program of the cookbook copies it, or marks it where a page may not copy."""
+    page = browser.new_page()
+    page.goto(f"{live.address}/docs/cookbook")
+    assert page.locator("button").count() == page.locator(".entry pre").count() > 10
+    page.locator("button").first.click()
+    page.wait_for_function("['Copied', 'Marked'].includes(document.querySelector('button').textContent)")
+    page.close()
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

@@ -40,6 +40,32 @@ plain strings, ids and moments (in seconds since 1970) as ints, and what has no 
 Where something cannot be done, the answer is false, an empty array, or success false with a message that says
 why in a string. Faults are for wrong arguments, a missing key, and (422) an Idempotency-Key under which
 another call has come before."""
+# What examples say, by the names of parameters; all of it is true of the cast of `serve --demo`.
+ANN = {"src": 1, "identifier": "license:demo-ann", "number": "555-0101", "name": "Ann"}
+BOB = {"src": 2, "identifier": "license:demo-bob", "number": "555-0102", "name": "Bob"}
+VALUES = {
+    **ANN,
+    "name": "Heist Planning",
+    "from": ANN["number"],
+    "to": BOB["number"],
+    "callId": "1",
+    "contactNumber": "555-0104",
+    "firstname": "Dave",
+    "lastname": "Miller",
+    "PhoneApp_DeleteContact.contactId": 2,
+    "fields": {"notes": "Has a van"},
+    "joinCode": "NIGHT24",
+    "conversationId": 4,
+    "text": "At midnight.",
+    "message": "Your car is ready.",
+    "epoch": "2026-11-22 20:00",
+    "players": [ANN, BOB],
+    "Players_Connect.src": 7,
+    "Players_Connect.identifier": "license:5f3a",
+    "Players_Connect.number": "555-0107",
+    "Players_Connect.name": "Eve Moreno",
+    "Players_Disconnect.src": 7,
+}
 F = TypeVar("F", bound=Callable[..., Any])
 
 

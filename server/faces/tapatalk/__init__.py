@@ -1,6 +1,6 @@
 """The forum door: private conversations for Tapatalk-style mobile apps, over XML-RPC."""
 
 from . import account, conversations, people, unoffered, uploads
-from .door import ABOUT, face
+from .door import ABOUT, VALUES, face
 
-__all__ = ["ABOUT", "account", "conversations", "face", "people", "unoffered", "uploads"]
+__all__ = ["ABOUT", "VALUES", "account", "conversations", "face", "people", "unoffered", "uploads"]

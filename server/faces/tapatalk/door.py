@@ -17,9 +17,35 @@ ABOUT = """For forum apps and for scripts that act for one member. With Python:
     ann = ServerProxy("http://ann:PASSWORD@127.0.0.1:8000/RPC2", use_builtin_types=True)
     ann.new_conversation(["bob"], "Lunch", "At noon?")
 
+With curl:
+
+    curl -u ann:PASSWORD http://127.0.0.1:8000/RPC2 -d "<methodCall>
+      <methodName>get_inbox_stat</methodName></methodCall>"
+
 A member is known by the cookie of login, by an access token, or by name and password. Text travels as base64
 of UTF-8 (strings are taken too), ids as strings, dates in UTC. Where something cannot be done, result is
 false and result_text says why."""
+# What examples say, by the names of parameters; all of it is true of the cast of `serve --demo`.
+VALUES = {
+    "login_name": "ann",
+    "password": "PASSWORD",
+    "user_name": ["dave"],
+    "subject": "Lunch",
+    "text_body": "At noon?",
+    "conversation_id": "1",
+    "conv_id": "1",
+    "msg_id": "1",
+    "start_num": 0,
+    "last_num": 19,
+    "username": "bob",
+    "user_id": "2",
+    "key": "bo",
+    "page": 1,
+    "perpage": 20,
+    "attachment": "@map.png",
+    "attachment_id": "2",
+    "delete_conversation.conv_id": "2",
+}
 # The id of one who has no account, only a name.
 NOBODY = 0
 NOT_LOGGED_IN = "You are not logged in or you do not have permission to do this action."

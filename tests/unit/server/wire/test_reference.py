@@ -6,7 +6,7 @@ import pytest
 
 from server.errors import Refusal
 from server.wire.declare import Method, camel
-from server.wire.reference import Section, blocks, markdown, shape
+from server.wire.reference import Examples, Section, blocks, markdown, shape
 from server.wire.types import Codec, Id, Seconds, Text, codec_for
 
 
@@ -80,7 +80,7 @@ def test_the_wire_s_spelling_is_told() -> None:
     assert "### Start(from[, isVideo])" in lines
     assert "| `from` | string | yes | who |" in lines
     assert "| `isVideo` | boolean | no | how |" in lines
-    assert lines[-1] == "Answer: struct (callTime int, state string), or false."
+    assert lines[-3] == "Answer: struct (callTime int, state string), or false."
 
 
 def test_markdown(method: Method) -> None:
@@ -100,7 +100,15 @@ def test_markdown(method: Method) -> None:
         "| `second` | base64 | no | the other |",
         "",
         f"Answer: {shape(codec_for(Outer))}.",
+        "",
+        '    server.sample("first")',
     ]
+
+
+def test_examples_have_the_values_that_are_declared(method: Method) -> None:
+    """What is required stands in an example, by the method's own word for it before that of all."""
+    values = {"first": "1", "sample.first": 'say "2"', "second": "left out"}
+    assert Examples("ann", values).line(method) == 'ann.sample("say \\"2\\"")'
 
 
 def test_code_is_told_apart() -> None:

@@ -1,0 +1,46 @@
+-- A game server's day: players come, meet in a room, call, text, and go. With LuaXMLRPC and LuaSocket.
+--
+-- ADDRESS=http://127.0.0.1:8000 KEY=... lua5.1 game_day.lua
+
+local url = require "socket.url"
+local xmlrpc = require "xmlrpc"
+require "xmlrpc.http"
+
+-- The calls of LuaXMLRPC take an address alone, so the key stands there, as the password of "server".
+local endpoint = url.parse(os.getenv("ADDRESS") .. "/RPC2")
+endpoint.user, endpoint.password = "server", os.getenv("KEY")
+
+local phone = setmetatable({}, {
+  __index = function(_, method)
+    return function(...)
+      local ok, answer = xmlrpc.http.call(url.build(endpoint), method, ...)
+      if not ok then error(method .. ": " .. tostring(answer), 0) end
+      if type(answer) == "table" and answer.success == false then error(method .. ": " .. answer.message, 0) end
+      return answer
+    end
+  end,
+})
+
+local EVE, JOE = 41001, 41002
+phone.Players_Connect(EVE, "license:day-eve", "555-7001", "Eve Moreno")
+phone.Players_Connect(JOE, "license:day-joe", "555-7002", "Joe Banks")
+
+local room = phone.Darkchat_CreateConversationBySrc(EVE, "Heist Planning").newConv
+phone.Darkchat_JoinByCodeBySrc(JOE, room.joinCode)
+phone.Darkchat_SendMessageBySrc(EVE, room.id, "¡Mañana, o nunca!")
+for _, message in ipairs(phone.Darkchat_GetMessagesBySrc(JOE, room.id)) do
+  print(message.type, message.sender, message.content)
+end
+
+phone.PhoneApp_AddContactBySrc(EVE, "555-7002", "Joe", "Banks", "Has a truck")
+local call = phone.PhoneApp_StartCall("555-7001", "555-7002")
+print("call", call.state)
+phone.PhoneApp_AcceptCallBySrc(JOE)
+phone.PhoneApp_EndCallBySrc(EVE)
+print("call", phone.PhoneApp_GetCallHistoryBySrc(JOE)[1].outcome)
+
+local text = phone.Messages_SendMessageToSrc(JOE, "Your car is ready.", "Los Santos Customs")
+print("text", text.message.content)
+
+phone.Players_Disconnect(EVE)
+phone.Players_Disconnect(JOE)

@@ -1,0 +1,52 @@
+<?php
+
+// Asks a member for a chat, says something, and waits for the answer. With the extension curl.
+//
+// ADDRESS=http://127.0.0.1:8000 NAME=ann PASSWORD=... php website_chat.php USER_ID "Still for sale?"
+
+declare(strict_types=1);
+
+function request(string $path, array $head): CurlHandle
+{
+    $curl = curl_init(getenv('ADDRESS') . $path);
+    curl_setopt_array($curl, [CURLOPT_HTTPHEADER => $head, CURLOPT_RETURNTRANSFER => true, CURLOPT_FAILONERROR => true]);
+    return $curl;
+}
+
+function post(string $path, array $sent, string ...$head): array
+{
+    $curl = request($path, ['Content-Type: application/json', ...$head]);
+    curl_setopt($curl, CURLOPT_POSTFIELDS, json_encode($sent));
+    return json_decode((string) curl_exec($curl), true) ?? throw new RuntimeException(curl_error($curl));
+}
+
+[, $other, $text] = $argv;
+$login = post('/auth/token', ['username' => getenv('NAME'), 'password' => getenv('PASSWORD')]);
+$token = "Authorization: Bearer {$login['accessToken']}";
+$chat = null;
+$waiting = '';
+$hear = function (CurlHandle $curl, string $data) use ($login, $token, $other, $text, &$chat, &$waiting): int {
+    $blocks = explode("\n\n", $waiting . $data);
+    $waiting = array_pop($blocks);
+    foreach (preg_grep('/^data: /m', $blocks) as $block) {
+        if ($chat === null) {
+            // Who listens before he speaks misses no answer: the first event tells how things stand.
+            $chat = post('/chat', ['userId' => (int) $other], $token);
+            $said = post("/chat/{$chat['id']}/messages", ['text' => $text], $token);
+            echo "{$login['userId']}: {$said['text']}\n";
+        }
+        preg_match('/^event: (.*)$/m', $block, $event);
+        preg_match('/^data: (.*)$/m', $block, $told);
+        $message = $event[1] === 'message' ? json_decode($told[1], true)['message'] : null;
+        if ($message && $message['chatId'] === $chat['id'] && $message['userId'] !== $login['userId']) {
+            echo "{$message['userId']}: {$message['text']}\n";
+            // Taking less than was given ends the transfer.
+            return -1;
+        }
+    }
+    return strlen($data);
+};
+
+$events = request('/chat/events', [$token]);
+curl_setopt($events, CURLOPT_WRITEFUNCTION, $hear);
+curl_exec($events);
