@@ -243,6 +243,12 @@ def end_credentials(user: User) -> None:
     events.changed([user.id])
 
 
+def end_sessions(user: User) -> None:
+    """Make the sessions of *user* worthless, and nothing else."""
+    Session.delete().where(Session.user == user).execute()
+    events.changed([user.id])
+
+
 def disable(user: User) -> None:
     """From now on nothing of the user's opens anything."""
     user.disabled_at = user.disabled_at or now()
