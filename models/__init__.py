@@ -107,7 +107,7 @@ from .inbox import (
 )
 from .jobs import BACKUP, CHECK, Job
 from .kept import Holder, KeptAnswer
-from .load import BOUNDS, TIMES, Load, forget_load, load_by_place
+from .load import BOUNDS, NUMBERS, TIMES, Load, forget_load, load_by_place
 from .phone import (
     LIVE,
     RINGS,
@@ -186,6 +186,7 @@ __all__ = [
     "LIVE",
     "MESSAGE",
     "MESSAGES",
+    "NUMBERS",
     "OPEN",
     "PENDING",
     "READ",
