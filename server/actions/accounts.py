@@ -101,8 +101,9 @@ def confirm(user: User) -> None:
 
 
 def stands(user: User) -> bool:
-    """Whether a *user* who was known a while ago still is, enabled and with the same password."""
-    return bool(User.enabled().where(User.id == user.id, User.password == user.password).exists())
+    """Whether a *user* who was known a while ago still is, enabled, with the same password and no less right."""
+    same = (User.id == user.id) & (User.password == user.password) & (User.is_admin >= user.is_admin)
+    return bool(User.enabled().where(same).exists())
 
 
 def begin_session(user: User, address: str, anonymous: bool) -> str:
