@@ -101,7 +101,7 @@ def confirm(user: User) -> None:
 
 
 def stands(user: User) -> bool:
-    """Whether a *user* who was known a while ago still is, enabled, with the same password and no less right."""
+    """Whether a *user* who was known a while ago still is: enabled, with the same password and rights."""
     same = (User.id == user.id) & (User.password == user.password) & (User.is_admin >= user.is_admin)
     return bool(User.enabled().where(same).exists())
 
