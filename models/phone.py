@@ -187,7 +187,7 @@ def calls_now(number: int) -> Any:
         Call.select(Call.from_number, Call.to_number, Call.kind, Call.started_at, Call.answered_at, *names)
         .join(caller, JOIN.LEFT_OUTER, on=(caller.id == Call.caller))
         .join_from(Call, callee, JOIN.LEFT_OUTER, on=(callee.id == Call.callee))
-        .where(Call.id.in_(Line.select(Line.call)), Call.ended_at.is_null(), is_live)
+        .where(Call.id.in_(Line.select(Line.call)), is_live)
         .order_by(Call.id.desc())
         .limit(number)
         .namedtuples()
