@@ -10,7 +10,8 @@ from lxml.builder import E
 from markupsafe import Markup
 
 WIDTH, HEIGHT = 360, 150
-LEFT, RIGHT, TOP, BOTTOM = 48, 8, 12, 22
+# To the right there is room for half of an hour below.
+LEFT, RIGHT, TOP, BOTTOM = 48, 20, 12, 22
 # Each line of a plot has its own look, which is said in words below it.
 LOOKS = ("solid", "dashed")
 HOURS = 6
