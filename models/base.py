@@ -111,6 +111,15 @@ class Table(Rows):
     """A table of the store."""
 
 
+class Own(Rows):
+    """A table that means something in one store alone: it is made with it, and its rows are never moved."""
+
+
+def every_table() -> list[type[Rows]]:
+    """All tables of a store."""
+    return [*Table.__subclasses__(), *Own.__subclasses__()]
+
+
 class Frozen(Rows):
     """A table as a migration makes it, apart from what has become of it since."""
 

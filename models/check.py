@@ -7,7 +7,7 @@ import datetime
 from collections.abc import Iterator
 from typing import Any
 
-from .base import MomentField, Table, database, engine_faults
+from .base import MomentField, database, engine_faults, every_table
 from .phone import Contact
 from .users import User, digits_of, name_key, name_line
 from .work import Begin, untold
@@ -123,7 +123,7 @@ def faults(begin: Begin = untold) -> Iterator[str]:
 
 def moment_faults() -> Iterator[str]:
     """Moments that are none: in a file columns take text as well, and numbers that no calendar has."""
-    for table in Table.__subclasses__():
+    for table in every_table():
         for field in table._meta.sorted_fields:
             if isinstance(field, MomentField):
                 key = table._meta.primary_key

@@ -13,7 +13,7 @@ from peewee import (
     fn,
 )
 
-from .base import CharField, MomentField, Table, database, now
+from .base import CharField, MomentField, Own, Table, database, now
 from .cleaning import CleanName, CleanText
 from .users import User
 
@@ -253,7 +253,7 @@ UNREAD = unread_up_to(Participant.last_seq)
 Participant.add_index(Participant.user, Participant.status, UNREAD, name="participant_unread")
 
 
-class PlaceCount(Table):
+class PlaceCount(Own):
     """How many places a user has with one *status* in conversations of one *kind*, for counting at once.
 
     *unread* is in how many of them something is unread, without those in crowds. The engine itself keeps

@@ -5,7 +5,7 @@ from typing import Any
 
 from peewee import JOIN, BigIntegerField, BooleanField, Check, ForeignKeyField, TextField, Value, fn
 
-from .base import CharField, MomentField, Prepared, PreparedMany, Table, now, slot
+from .base import CharField, MomentField, Prepared, PreparedMany, Table, milliseconds, now, slot
 from .cleaning import CleanName, CleanText
 from .users import User
 
@@ -176,6 +176,22 @@ def _live_calls() -> Any:
     """How many calls are live; there are no more lines than their sides."""
     is_live = Call.answered_at.is_null(False) | ~has_lapsed(slot("now"))
     return Line.select(fn.COUNT(Line.call.distinct()).alias("number")).join(Call).where(is_live)
+
+
+def calls_now(number: int) -> Any:
+    """At most so many of the live calls, the newest first, with the names of both sides."""
+    caller, callee = User.alias("calling"), User.alias("called")
+    is_live = Call.answered_at.is_null(False) | ~has_lapsed(Value(milliseconds(now()), converter=False))
+    names = (caller.display_name.alias("caller_name"), callee.display_name.alias("callee_name"))
+    return (
+        Call.select(Call.from_number, Call.to_number, Call.kind, Call.started_at, Call.answered_at, *names)
+        .join(caller, JOIN.LEFT_OUTER, on=(caller.id == Call.caller))
+        .join_from(Call, callee, JOIN.LEFT_OUTER, on=(callee.id == Call.callee))
+        .where(Call.id.in_(Line.select(Line.call)), is_live)
+        .order_by(Call.id.desc())
+        .limit(number)
+        .namedtuples()
+    )
 
 
 def _page_of_calls() -> Any:

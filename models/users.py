@@ -86,12 +86,14 @@ class User(Table):
     @classmethod
     def beginning_with(cls, key: str) -> Any:
         """The enabled users whose name begins with *key*, in the order of their names."""
+        return cls.all_beginning_with(key).where(cls.disabled_at.is_null())
+
+    @classmethod
+    def all_beginning_with(cls, key: str) -> Any:
+        """The same with those who are disabled."""
         start = name_key(key)
-        return (
-            cls.enabled()
-            .where((cls.username_key >= start) & (cls.username_key < start + "\U0010ffff"))
-            .order_by(cls.username_key)
-        )
+        is_so = (cls.username_key >= start) & (cls.username_key < start + "\U0010ffff")
+        return cls.select().where(is_so).order_by(cls.username_key)
 
     @classmethod
     def online(cls) -> Any:
@@ -139,6 +141,7 @@ class AccessToken(Table):
     digest = CharField(unique=True)
     label = CleanName(default="")
     created_at = MomentField(default=now)
+    used_at = MomentField(null=True)
 
 
 class ServerKey(Table):
@@ -147,6 +150,7 @@ class ServerKey(Table):
     digest = CharField(unique=True)
     label = CleanName()
     created_at = MomentField(default=now)
+    used_at = MomentField(null=True)
 
 
 class IgnoredUser(Table):
@@ -170,8 +174,9 @@ def _session_owner() -> Any:
 
 
 def _token_owner() -> Any:
+    token = (AccessToken.id.alias("token_id"), AccessToken.used_at)
     return (
-        User.select(User)
+        User.select(User, *token)
         .join(AccessToken)
         .where(AccessToken.digest == slot("digest"), User.disabled_at.is_null())
     )
@@ -182,7 +187,8 @@ def _number_owner() -> Any:
 
 
 def _key_with() -> Any:
-    return ServerKey.select(ServerKey.id, ServerKey.label).where(ServerKey.digest == slot("digest"))
+    key = (ServerKey.id, ServerKey.label, ServerKey.used_at)
+    return ServerKey.select(*key).where(ServerKey.digest == slot("digest"))
 
 
 def _user_with_key() -> Any:

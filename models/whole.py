@@ -27,8 +27,7 @@ from peewee import (
 )
 
 from . import check
-from .base import HISTORY, StoreError, Table, TurnField, database, pending_migrations, runner
-from .conversations import PlaceCount
+from .base import HISTORY, Own, StoreError, Table, TurnField, database, pending_migrations, runner
 from .engines import Row
 from .work import Advance, Begin, untold
 
@@ -81,15 +80,15 @@ class Tally:
         return {table: (rows, self.digests[table].hexdigest()) for table, rows in self.rows.items()}
 
 
-# What an engine counts by itself while rows are put into other tables.
-COUNTED = PlaceCount._meta.table_name
-
-
 def tables() -> list[type[Table]]:
     """Every table that is filled, after those to which it refers."""
-    filled = [table for table in Table.__subclasses__() if table is not PlaceCount]
-    refers = {table: table._meta.refs.values() for table in filled}
+    refers = {table: table._meta.refs.values() for table in Table.__subclasses__()}
     return list(TopologicalSorter(refers).static_order())
+
+
+def own_tables() -> set[str]:
+    """The names of the tables whose rows stay where they are, or which an engine fills by itself."""
+    return {table._meta.table_name for table in Own.__subclasses__()}
 
 
 def newest_step() -> str:
@@ -181,7 +180,7 @@ def refuse_a_stranger() -> None:
 
 def table_with_rows() -> str | None:
     """A table of the open database in which something is, None where nothing is in any."""
-    return next((name for name in sorted(table_names() - {COUNTED}) if has_rows(name)), None)
+    return next((name for name in sorted(table_names() - own_tables()) if has_rows(name)), None)
 
 
 def has_rows(name: str) -> bool:
@@ -197,14 +196,14 @@ def make_tables(step: str) -> None:
     """Make the tables anew as they were at this step."""
     if step not in [each.name for each in runner().migrations()]:
         raise StoreError(f"This has had the step {step}, which this program does not know; please update it.")
-    for name in [COUNTED, *(table._meta.table_name for table in reversed(tables())), HISTORY]:
+    for name in [*own_tables(), *(table._meta.table_name for table in reversed(tables())), HISTORY]:
         database.execute(NodeList((SQL("DROP TABLE IF EXISTS"), Entity(name))))
     runner().up(step)
 
 
 def refuse_misfits(whole: Contents) -> None:
     """The tables and columns that are announced are those that the step has made."""
-    if odd := sorted((table_names() - {COUNTED}) ^ set(whole.tables)):
+    if odd := sorted((table_names() - own_tables()) ^ set(whole.tables)):
         raise StoreError(f"The table {odd[0]} is not both in a store of the step {whole.step} and in this.")
     for name, table in whole.tables.items():
         known = {column.name for column in database.get_columns(name)} - own_columns(name)

@@ -23,6 +23,7 @@ from .faces import chat, pages, phone, published, tapatalk
 from .faces.published import EXAMPLE_SERVER, METHODS
 from .files import Files
 from .http import Request, Response
+from .load import Counts
 from .logs import Line, log_request
 from .pages import STATIC, PageDoor
 from .passwords import Passwords, slots_for
@@ -81,6 +82,7 @@ class App:
             "/openapi.json": {"GET": self.openapi},
         }
         self.is_leaving = False
+        self.load = Counts()
         self.metrics = metrics_of(settings)
         if self.metrics is not None:
             self.routes[METRICS] = {"GET": self.measured}
@@ -106,8 +108,9 @@ class App:
         return named(self.refused(request, error), name)
 
     def record(self, line: Line, name: str) -> None:
-        """Log a request that was answered, and count it under the declared *name* of what was called."""
+        """Log a request that was answered, and count it, under the declared *name* of what was called."""
         log_request(line)
+        self.load.count(line.outcome, line.milliseconds)
         if self.metrics is not None:
             door, method = (self.doors[name], name) if name in self.doors else UNKNOWN
             self.metrics.count(door, method, line.outcome, line.milliseconds)

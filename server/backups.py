@@ -11,7 +11,6 @@ from pathlib import Path
 
 from models import (
     address_shown,
-    check,
     close_store,
     connected,
     copy_store,
@@ -29,10 +28,9 @@ from models import (
 )
 
 from . import stores
+from .actions import checks
 from .files import PARTIAL, Files
 
-# What names a stored file: a table, the id of a row, and the file.
-Named = tuple[str, int, str]
 STORE, FILES = "store.db", "files"
 ATTEMPTS = 10
 
@@ -147,7 +145,7 @@ def verify(archive: Path, folder: Path, begin: work.Begin) -> None:
             raise BadBackup(f"{archive} is not a backup: its store is empty.")
         if pending_migrations():
             return
-        found = next(iter([*check.faults(begin), *missing_files(Files(folder / FILES), begin)]), None)
+        found = next(iter([*checks.faults(Files(folder / FILES), begin)]), None)
     if found:
         raise BadBackup(f"The backup has a fault: {found}.")
 
@@ -274,24 +272,6 @@ def workplace_beside(path: Path) -> Iterator[Path]:
     """A folder for unfinished work on the same disk as *path*."""
     with tempfile.TemporaryDirectory(dir=path.absolute().parent, prefix=".restore-") as name:
         yield Path(name)
-
-
-def missing_files(files: Files, begin: work.Begin = work.untold) -> Iterator[str]:
-    """Attachments and pictures whose file is gone or damaged."""
-    named = list(stored_files())
-    faults = list(damaged(files, named, begin("Checking files", len(named))))
-    # While the server runs a file may be erased after its row was read.
-    still_named = set(stored_files()) if faults else set()
-    for what, row_id, name in faults:
-        if (what, row_id, name) in still_named:
-            yield f"{what} {row_id}: its file {name} is missing or damaged"
-
-
-def damaged(files: Files, named: list[Named], advance: work.Advance) -> Iterator[Named]:
-    for each in named:
-        if not files.intact(each[2]):
-            yield each
-        advance(1)
 
 
 def sync(path: Path) -> None:

@@ -68,6 +68,7 @@ class Gate:
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.tasks = [loop.create_task(self.sweep_daily()), loop.create_task(end_with(os.getppid()))]
+        self.tasks.append(loop.create_task(self.app.load.keep_writing()))
         self.tasks += self.hub.start(loop)
         unread = Unread(self.app.settings.port).keep_looking(self.app.settings.unread)
         self.tasks.append(loop.create_task(unread))
@@ -102,6 +103,7 @@ class Gate:
         for task in self.tasks:
             task.cancel()
         self.threads.close()
+        self.app.load.write_last()
         self.hub.thread.shutdown(wait=True)
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:

@@ -12,6 +12,9 @@ from .config import Settings
 log = logging.getLogger("switchboard")
 
 MOST_CHARACTERS = 100
+INTERNAL_ERRORS = (500, -32603)
+# What comes of a request.
+OK, REFUSED, FAILED = "ok", "refused", "failed"
 # What ends a line, or does something to a terminal.
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -36,6 +39,19 @@ class Line:
         """The same for programs."""
         values = {name: cut(value) for name, value in asdict(self).items()}
         return {**values, "message": str(self)}
+
+
+def number_in(outcome: str) -> int:
+    """The number of the refusal or fault that an *outcome* tells of, 0 if of none."""
+    word = outcome.rpartition(" ")[2]
+    number = int(word) if word.lstrip("-").isdecimal() else 0
+    return number if number < 0 or number >= 400 else 0
+
+
+def result_of(number: int) -> str:
+    if number in INTERNAL_ERRORS:
+        return FAILED
+    return REFUSED if number else OK
 
 
 def cut(value: Any) -> Any:

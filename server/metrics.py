@@ -25,6 +25,7 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 from models import TROUBLES, Message, is_embedded, live_calls, milliseconds, newest_given, now, store_size
 
 from . import __version__
+from .logs import number_in, result_of
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,6 @@ FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 # The files of a process, and the size of each, which holds all labels that there are.
 KINDS, ROOM = ("counter", "histogram", "gauge_livesum"), 2**20
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5)
-INTERNAL_ERRORS = (500, -32603)
 FAILURES: tuple[type[Exception], ...] = (*TROUBLES, OSError)
 
 
@@ -145,19 +145,6 @@ def allocate(files: list[Path]) -> None:
 def gauge(name: str, meaning: str) -> Gauge:
     """A number that all living processes have a share in."""
     return Gauge(name, meaning, multiprocess_mode="livesum", registry=None)
-
-
-def number_in(outcome: str) -> int:
-    """The number of the refusal or fault that an *outcome* tells of, 0 if of none."""
-    word = outcome.rpartition(" ")[2]
-    number = int(word) if word.lstrip("-").isdecimal() else 0
-    return number if number < 0 or number >= 400 else 0
-
-
-def result_of(number: int) -> str:
-    if number in INTERNAL_ERRORS:
-        return "failed"
-    return "refused" if number else "ok"
 
 
 def is_there(process: int) -> bool:

@@ -12,7 +12,7 @@ import urllib.parse
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NewType, TypeVar
 
 from werkzeug.http import parse_cookie
 
@@ -22,8 +22,10 @@ from werkzeug.utils import cached_property
 
 from models import (
     TROUBLES,
+    AccessToken,
     Holder,
     Position,
+    ServerKey,
     Session,
     User,
     database,
@@ -40,7 +42,7 @@ from models import (
 
 from .actions import accounts, repeats
 from .config import Settings
-from .errors import NotAllowed, NotAuthenticated, Refusal, TooMany, Unavailable
+from .errors import NotAllowed, NotAuthenticated, NotFound, Refusal, TooMany, Unavailable
 from .files import Files
 from .http import Request
 from .passwords import Passwords
@@ -77,6 +79,10 @@ class Script:
 
     key_id: int
     label: str
+
+
+# A user who may see and do what concerns the server as a whole; to all others there is nothing of it.
+Administrator = NewType("Administrator", User)
 
 
 @dataclass(frozen=True)
@@ -125,7 +131,8 @@ class Visit:
 
     def give(self, kind: Any) -> Any:
         """This visit as the *kind* of thing a method asks for, or a refusal."""
-        return {User: self.actor, Script: self.script}.get(kind, lambda: self)()
+        given = {User: self.actor, Script: self.script, Administrator: self.administrator}
+        return given.get(kind, lambda: self)()
 
     def transact(self, work: Callable[[], Any], kind: Transaction) -> Any:
         """The result of *work* in one transaction, where the kind says so."""
@@ -193,6 +200,13 @@ class Visit:
         if self.user is None:
             raise NotAuthenticated()
         return self.user
+
+    def administrator(self) -> Administrator:
+        """The user who makes this request and is an administrator, or a refusal."""
+        user = self.actor()
+        if not user.is_admin:
+            raise NotFound("There is nothing at this address.")
+        return Administrator(user)
 
     def script(self) -> Script:
         """The game server's script that makes this request, or a refusal."""
@@ -422,12 +436,25 @@ def secret_of(header: str) -> str:
 
 def by_token(token: str) -> User | None:
     row = token_owner.one(digest=digest_of(token))
-    return None if row is None else User.of_row(row)
+    if row is None:
+        return None
+    touch(AccessToken, row.token_id, row.used_at)
+    return User.of_row(row)
 
 
 def by_key(secret: str) -> Script | None:
     row = key_with.one(digest=digest_of(secret))
-    return None if row is None else Script(row.id, row.label)
+    if row is None:
+        return None
+    touch(ServerKey, row.id, row.used_at)
+    return Script(row.id, row.label)
+
+
+def touch(credential: Any, row_id: int, used_at: datetime.datetime | None) -> None:
+    """Note that a credential is in use, at most once an hour."""
+    if used_at is None or used_at < now() - SESSION_TOUCH:
+        used = credential.update(used_at=now()).where(credential.id == row_id)
+        database.after_commit(lambda: quietly(used.execute))
 
 
 def quietly(write: Callable[[], Any]) -> None:

@@ -101,8 +101,9 @@ def confirm(user: User) -> None:
 
 
 def stands(user: User) -> bool:
-    """Whether a *user* who was known a while ago still is, enabled and with the same password."""
-    return bool(User.enabled().where(User.id == user.id, User.password == user.password).exists())
+    """Whether a *user* who was known a while ago still is: enabled, with the same password and rights."""
+    same = (User.id == user.id) & (User.password == user.password) & (User.is_admin >= user.is_admin)
+    return bool(User.enabled().where(same).exists())
 
 
 def begin_session(user: User, address: str, anonymous: bool) -> str:
@@ -240,6 +241,12 @@ def end_credentials(user: User) -> None:
     """Make the sessions and access tokens of *user* worthless; who listens with one is cut off at once."""
     for credential in (Session, AccessToken):
         credential.delete().where(credential.user == user).execute()
+    events.changed([user.id])
+
+
+def end_sessions(user: User) -> None:
+    """Make the sessions of *user* worthless, and nothing else."""
+    Session.delete().where(Session.user == user).execute()
     events.changed([user.id])
 
 

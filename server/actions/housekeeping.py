@@ -2,7 +2,7 @@
 
 import datetime
 
-from models import Attachment, Session, UploadGroup, now, stored_files, transact
+from models import Attachment, Session, UploadGroup, forget_load, now, stored_files, transact
 
 from ..config import Settings
 from ..files import Files
@@ -12,7 +12,7 @@ WAITING_LIFE = datetime.timedelta(days=1)
 
 
 def sweep(files: Files, events_kept: float = Settings.events_kept) -> None:
-    """Erase what is too old: waiting uploads, their groups, sessions, limits, kept answers, events.
+    """Erase what is too old: waiting uploads, their groups, sessions, limits, kept answers, events, the load.
 
     :param events_kept: how long an event is kept, in seconds
     """
@@ -34,6 +34,7 @@ def forget() -> list[Attachment]:
     limits.forget_spent()
     repeats.forget()
     calls.settle()
+    forget_load()
     return orphans
 
 

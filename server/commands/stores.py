@@ -9,14 +9,15 @@ import click
 from models import (
     StoreError,
     address_shown,
-    check,
     migrate,
+    now,
     open_store,
     pending_migrations,
     whole,
 )
 
 from .. import backups, exports, stores
+from ..actions import checks, jobs
 from ..config import Settings
 from ..files import Files
 from .grouped import examples
@@ -53,7 +54,7 @@ def check_command(**values: Any) -> None:
         if steps := pending_migrations():
             raise StoreError(f"The store lacks the step {steps[0]}. Please run: switchboard migrate")
         files = Files(settings.files_folder)
-        faults = [*check.faults(begin), *backups.missing_files(files, begin)]
+        faults = list(checks.faults(files, begin))
     for fault in faults:
         click.echo(fault)
     if faults:
@@ -75,9 +76,10 @@ def backup(file: Path, **values: Any) -> None:
     What was written is unpacked and checked before FILE appears under its name, so that FILE is a whole
     backup or is not there. It can be restored on another engine than that of its store.
     """
-    settings = Settings(**values)
+    settings, began = Settings(**values), now()
     with shown() as begin, opened(settings) as files:
         backups.write(files, file, begin)
+        jobs.note_backup(file, began)
     click.echo(f"Written and verified: {file}")
 
 

@@ -21,7 +21,7 @@ from fleet import Fleet, Room, acknowledged, assert_kept, crowd, serving, speaki
 
 from models import Message, check, close_store, open_store
 from server import backups
-from server.backups import missing_files
+from server.actions.checks import missing_files
 from server.files import Files
 
 BACKUPS = int(os.environ.get("BACKUPS", "1"))

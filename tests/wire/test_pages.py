@@ -1,7 +1,5 @@
 """Pages for people, as a browser without scripts uses them."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from typing import Any

@@ -11,11 +11,16 @@ from conftest import Live, Member
 from page_client import Browser
 from rest_client import Chatter
 
+from models import BACKUP, CHECK, Job, now
+from server.actions import accounts
+
 PASSWORD = "right and long"
+ADMIN = ("/admin", "/admin/people", "/admin/people/{id}", "/admin/keys")
 WIDTHS, SCHEMES = (360, 1280), ("light", "dark")
 PATHS = (
     *("/", "/docs", "/docs/cookbook", "/login"),
     *("/inbox", "/inbox/new", "/inbox/{place}", "/inbox/999999999"),
+    *ADMIN,
 )
 TOO_WIDE = "document.documentElement.scrollWidth > window.innerWidth"
 LONG = "A-word-that-is-longer-than-a-phone-is-wide-" * 3
@@ -33,7 +38,16 @@ def axe() -> str:
 
 @pytest.fixture
 def member(live: Live) -> Member:
-    return live.member("bob", PASSWORD)
+    """An administrator, who sees every page; a call, a key, a backup and a check are there to be seen."""
+    made = live.member("bob", PASSWORD)
+    with live.store():
+        accounts.edit_user(accounts.named(made.name), is_admin=True)
+        accounts.add_key("x" * 60)
+        Job.create(
+            kind=CHECK, ended_at=now(), faults=200, found="\n".join([LONG, "conversation 1: it is so"])
+        )
+        Job.create(kind=BACKUP, ended_at=now(), name=f"{LONG}.tar", size=2**31)
+    return made
 
 
 @pytest.fixture
@@ -333,7 +347,7 @@ def test_pages_fit_and_ask_for_nothing_else(
     page.on("request", lambda request: asked.append(request.url))
     log_in(page, live, member)
     for path in PATHS:
-        page.goto(live.address + path.format(place=place))
+        page.goto(live.address + path.format(place=place, id=member.id))
         assert not page.evaluate(TOO_WIDE), path
     context.close()
     assert {url for url in asked if not url.startswith(live.address)} == set()
@@ -356,7 +370,7 @@ def test_everybody_can_read_pages(
     found = {"/login": violations(page, axe)}
     log_in(page, live, member)
     for path in PATHS:
-        page.goto(live.address + path.format(place=place))
+        page.goto(live.address + path.format(place=place, id=member.id))
         found[f"{path} of a member"] = violations(page, axe)
     context.close()
     assert {path: each for path, each in found.items() if each} == {}

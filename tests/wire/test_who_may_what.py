@@ -25,6 +25,7 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
 from models import transact, whole
+from models.conversations import PlaceCount
 from server.actions import accounts
 from server.app import App
 from server.config import Settings
@@ -294,7 +295,7 @@ class Cast:
         with self.live.store():
             return {
                 table._meta.table_name: sorted(rows_of(table), key=repr)
-                for table in [*whole.tables(), whole.PlaceCount]
+                for table in [*whole.tables(), PlaceCount]
             }
 
 

@@ -3,6 +3,7 @@
 from models import User
 
 from ...errors import Refusal
+from ...visits import Administrator
 from ...wire.pages import Shown, View
 from ...wire.types import Codec
 from ..face import Face
@@ -14,5 +15,8 @@ def refuse(returns: Codec, error: Refusal) -> Shown:
 
 
 face = Face(User, refuse)
+# What is for administrators stands among the other pages, and to everybody else is not there.
+office = Face(Administrator, refuse)
+office.routes = face.routes
 
-__all__ = ["Shown", "View", "face"]
+__all__ = ["Shown", "View", "face", "office"]

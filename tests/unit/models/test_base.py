@@ -53,7 +53,7 @@ from models import (
     unread_in_crowds_of,
     unread_of,
 )
-from models.base import Prepared, Table, runner
+from models.base import Prepared, every_table, runner
 from models.inbox import attachments_of_page
 from models.users import session_owner, token_owner
 from server.config import Settings
@@ -77,7 +77,7 @@ def test_migrations_make_what_is_declared(blank: Opener) -> None:
     migrate()
     stepped = schema()
     blank("declared")
-    database.create_tables(Table.__subclasses__())
+    database.create_tables(every_table())
     assert stepped == schema()
 
 
@@ -131,7 +131,7 @@ def test_a_missing_driver_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 Row = dict[str, Any]
 FIRST_STEP, PHONE_STEP, CHAT_STEP = "0001_forum", "0002_phone", "0003_chat"
-AFTER_CHAT = ["0004_turns", "0005_places", "0006_holders"]
+AFTER_CHAT = ["0004_turns", "0005_places", "0006_holders", "0008_administration"]
 LATER_STEPS = [PHONE_STEP, CHAT_STEP, *AFTER_CHAT]
 
 
@@ -307,12 +307,28 @@ def test_the_holders_step_keeps_what_users_have(older: None) -> None:
     assert rows_of("kept_answer") == [{**kept, "server_key_id": None}]
 
 
+def test_the_step_of_administration_keeps_credentials(older: None) -> None:
+    """Tokens, server keys and answers kept for them are there after the step that adds their last use."""
+    runner().up("0006_holders")
+    key = {"id": 70, "digest": "key", "label": "game", "created_at": 17}
+    put("server_key", key)
+    kept = {"id": 71, "key": "k", "digest": "d", "status": 200, "body": "{}", "kept_at": 17}
+    kept |= {"user_id": None, "server_key_id": 70}
+    put("kept_answer", kept)
+    token = {"id": 72, "user_id": 3, "digest": "token", "label": "bot", "created_at": 17}
+    put("access_token", token)
+    migrate()
+    assert {**key, "used_at": None} in rows_of("server_key")
+    assert rows_of("kept_answer") == [kept]
+    assert rows_of("access_token") == [{**token, "used_at": None}]
+
+
 def test_a_migrated_store_is_the_declared_one(older: None, blank: Opener) -> None:
     """A store in use comes to the same tables, indexes and constraints as a new one, and nothing is over."""
     migrate()
     stepped = schema()
     blank("declared")
-    database.create_tables(Table.__subclasses__())
+    database.create_tables(every_table())
     assert stepped == schema()
 
 

@@ -73,3 +73,13 @@ def test_the_store_is_its_owner_s(cast: Cast) -> None:
     """Stored files can be read by nobody else on the machine."""
     name = cast.files.put(b"private")
     assert os.stat(cast.files.path(name)).st_mode & 0o077 == 0
+
+
+def test_who_has_lost_his_right_stands_no_more(cast: Cast) -> None:
+    """Whoever was known as an administrator is no more when he is none, and a new one stays who he was."""
+    before = User.get_by_id(cast.ann.user.id)
+    accounts.edit_user(cast.ann.user, is_admin=True)
+    since = User.get_by_id(cast.ann.user.id)
+    assert accounts.stands(before) and accounts.stands(since)
+    accounts.edit_user(cast.ann.user, is_admin=False)
+    assert accounts.stands(before) and not accounts.stands(since)

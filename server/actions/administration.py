@@ -1,0 +1,44 @@
+"""What administrators may do with others' accounts and with the server's keys."""
+
+from typing import Any
+
+from models import AccessToken, User, name_key
+
+from ..errors import BadInput, NotFound
+from . import accounts
+
+LONGEST_LABEL = 100
+
+
+def people(name: str, after: str) -> Any:
+    """Everyone whose name begins so, from behind another *name* on, by name."""
+    return User.all_beginning_with(name).where(User.username_key > name_key(after))
+
+
+def person(user_id: int) -> User:
+    """The user with this id, disabled ones too."""
+    found: User | None = User.get_or_none(User.id == user_id)
+    if found is None:
+        raise NotFound(f"There is no user {user_id}.")
+    return found
+
+
+def disable(admin: User, user: User) -> None:
+    """Shut *user* out, who is not the one who does it: he could not let himself in again."""
+    if user.id == admin.id:
+        raise BadInput("You cannot disable yourself.")
+    accounts.disable(user)
+
+
+def revoke_token(user: User, token_id: int) -> None:
+    """Make an access token worthless, if it is this user's."""
+    if not user.tokens.where(AccessToken.id == token_id).exists():
+        raise NotFound(f"There is no access token {token_id}.")
+    accounts.revoke_token(token_id)
+
+
+def add_key(label: str) -> str:
+    """A new server key, of which its label says what it is for."""
+    if not label.strip() or len(label) > LONGEST_LABEL:
+        raise BadInput(f"The label of a key has 1 to {LONGEST_LABEL} characters.")
+    return accounts.add_key(label.strip())

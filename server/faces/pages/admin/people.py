@@ -1,0 +1,90 @@
+"""People: looked for, looked at, disabled, and what opens something in their name."""
+
+from itertools import islice
+
+from models import AccessToken, Session
+
+from ....actions import accounts, administration
+from ....visits import Administrator
+from ....wire.pages import Go, Shown, View
+from ....wire.types import Id
+from ..door import office
+
+PAGE = 50
+# Of one person's sessions and tokens so many are shown, the newest.
+MOST_CREDENTIALS = 100
+
+
+@office.route("GET", "/admin/people", transaction="read")
+def people(name: str = "", after: str = "") -> Shown:
+    """List people by name.
+
+    :param name: how their names begin
+    :param after: the name behind which the list begins
+    """
+    found = list(administration.people(name, after).limit(PAGE + 1))
+    listed = list(islice(found, PAGE))
+    following = listed[-1].username if len(found) > PAGE else None
+    return View("admin_people.html", {"people": listed, "name": name, "after": after, "following": following})
+
+
+@office.route("GET", "/admin/people/{user_id}", transaction="read")
+def person(user_id: Id) -> Shown:
+    """Show one person, and what opens something in his name.
+
+    :param user_id: the person
+    """
+    found = administration.person(user_id)
+    sessions = Session.select().where(Session.user == found).order_by(Session.id.desc())
+    tokens = found.tokens.order_by(AccessToken.id.desc())
+    values = {
+        "person": found,
+        "sessions": list(sessions.limit(MOST_CREDENTIALS)),
+        "tokens": list(tokens.limit(MOST_CREDENTIALS)),
+    }
+    return View("admin_person.html", values)
+
+
+@office.route("POST", "/admin/people/{user_id}/disable")
+def disable(admin: Administrator, /, user_id: Id) -> Shown:
+    """Shut a person out.
+
+    :param user_id: the person
+    """
+    administration.disable(admin, administration.person(user_id))
+    return shown_again(user_id)
+
+
+@office.route("POST", "/admin/people/{user_id}/enable")
+def enable(user_id: Id) -> Shown:
+    """Let a disabled person in again.
+
+    :param user_id: the person
+    """
+    accounts.enable(administration.person(user_id))
+    return shown_again(user_id)
+
+
+@office.route("POST", "/admin/people/{user_id}/end")
+def end_sessions(user_id: Id) -> Shown:
+    """End all sessions of a person.
+
+    :param user_id: the person
+    """
+    accounts.end_sessions(administration.person(user_id))
+    return shown_again(user_id)
+
+
+@office.route("POST", "/admin/people/{user_id}/tokens/{token_id}")
+def revoke_token(user_id: Id, token_id: Id) -> Shown:
+    """Make an access token of a person worthless.
+
+    :param user_id: the person
+    :param token_id: the token
+    """
+    administration.revoke_token(administration.person(user_id), token_id)
+    return shown_again(user_id)
+
+
+def shown_again(user_id: int) -> Go:
+    return Go(f"/admin/people/{user_id}")
