@@ -9,7 +9,16 @@ from conftest import Live, Member
 
 PASSWORD = "right and long"
 WIDTHS, SCHEMES = (360, 1280), ("light", "dark")
-PATHS = ("/", "/docs", "/login", "/inbox", "/inbox/new", "/inbox/{place}", "/inbox/999999999")
+PATHS = (
+    "/",
+    "/docs",
+    "/login",
+    "/inbox",
+    "/inbox/new",
+    "/inbox/{place}",
+    "/inbox/search?words=so",
+    "/inbox/999999999",
+)
 TOO_WIDE = "document.documentElement.scrollWidth > window.innerWidth"
 LONG = "A-word-that-is-longer-than-a-phone-is-wide-" * 3
 
