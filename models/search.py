@@ -4,6 +4,7 @@ The index has a message's words, and the conversation as one word more. So a sea
 these conversations, and what others say to each other makes it no slower.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,7 +17,7 @@ from .inbox import SAYING
 # Those who can read what is said in a conversation.
 READERS = (ACTIVE, ASKED)
 # Of a text so much is looked at, and a longer word is as many words as it has pieces of this length.
-LONGEST_TEXT, LONGEST_WORD = 100_000, 100
+LONGEST_TEXT, WORD = 100_000, re.compile("[^ ]{1,100}")
 # So many messages are put into the index at a time.
 BATCH = 1000
 # In so many conversations a search looks, those in which something was said last, and in so many at once.
@@ -44,9 +45,7 @@ def words_of(text: str) -> list[str]:
 
     The engines that find them by themselves have to find the same.
     """
-    words = text[:LONGEST_TEXT].lower().translate(LETTERS).split()
-    pieces = (word[at : at + LONGEST_WORD] for word in words for at in range(0, len(word), LONGEST_WORD))
-    return list(dict.fromkeys(pieces))
+    return list(dict.fromkeys(WORD.findall(text[:LONGEST_TEXT].lower().translate(LETTERS))))
 
 
 def indexed(body: str, conversation_id: int) -> str:

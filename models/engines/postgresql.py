@@ -42,7 +42,7 @@ SERVING = {"PGAPPNAME": "switchboard serve"}
 # database is set up for. Calling it is said to cost much, so that nobody reads all messages with it.
 WORDS_OF = """
     CREATE OR REPLACE FUNCTION words_of(body text, place bigint) RETURNS tsvector
-    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE COST 10000 AS $$ BEGIN
+    LANGUAGE plpgsql IMMUTABLE COST 1000 AS $$ BEGIN
         body := lower(left(body, 100000) COLLATE "und-x-icu");
         body := regexp_replace(body COLLATE "und-x-icu", '([[:alnum:]]{100})', '\\1 ', 'g');
         RETURN array_to_tsvector(array_append(
