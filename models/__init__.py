@@ -1,6 +1,6 @@
 """The store: tables and the queries that belong to them. Knows the rules of data and no wire."""
 
-from . import check, whole, work
+from . import check, search, whole, work
 from .allowances import Allowance, allowance_spent, allowance_wait, use_allowance
 from .base import (
     StoreError,
@@ -305,6 +305,7 @@ __all__ = [
     "record_event",
     "refuse_damaged",
     "requests_to",
+    "search",
     "server_clock",
     "server_version",
     "session_owner",

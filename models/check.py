@@ -7,6 +7,7 @@ import datetime
 from collections.abc import Iterator
 from typing import Any
 
+from . import search
 from .base import MomentField, database, engine_faults, every_table
 from .phone import Contact
 from .users import User, digits_of, name_key, name_line
@@ -103,7 +104,7 @@ QUERIES = {
 
 def faults(begin: Begin = untold) -> Iterator[str]:
     """Every fault in one sentence, by id; of a damaged store only that it is damaged."""
-    advance = begin("Checking the store", len(QUERIES) + 4)
+    advance = begin("Checking the store", len(QUERIES) + 5)
     damage = list(engine_faults())
     yield from damage
     if any(fault.startswith("store:") for fault in damage):
@@ -118,6 +119,8 @@ def faults(begin: Begin = untold) -> Iterator[str]:
     yield from user_faults()
     advance(1)
     yield from number_faults()
+    advance(1)
+    yield from search.faults()
     advance(1)
 
 

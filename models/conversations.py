@@ -158,6 +158,11 @@ class Message(Table):
             Check(f"kind IN ('{SAID}', '{JOINED}', '{GONE}', '{REMOVED}')"),
         ]
 
+    @classmethod
+    def create_table(cls, safe: bool = True, **options: Any) -> None:
+        super().create_table(safe, **options)
+        database.obj.index_words()
+
 
 class UploadGroup(Table):
     """Uploads that one message will carry; *key* is what the client calls it."""

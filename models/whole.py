@@ -26,9 +26,9 @@ from peewee import (
     fn,
 )
 
-from . import check
+from . import check, search
 from .base import HISTORY, Own, StoreError, Table, TurnField, database, pending_migrations, runner
-from .engines import Row
+from .engines import WORDS, Row
 from .work import Advance, Begin, untold
 
 # So many rows are in memory at a time.
@@ -162,13 +162,14 @@ def fill(whole: Contents, some: Iterable[Batch], begin: Begin = untold, replaces
         engine.learn()
         compare(whole, came, begin("Comparing rows", whole.rows))
         if whole.step == newest_step():
+            search.fill()
             refuse_faults(begin)
     return came
 
 
 def table_names() -> set[str]:
     """The tables of the open store, and of whatever else is in its database."""
-    return {name for name in database.get_tables() if not name.startswith("sqlite_")} - {HISTORY}
+    return {name for name in database.get_tables() if not name.startswith(("sqlite_", WORDS))} - {HISTORY}
 
 
 def refuse_a_stranger() -> None:
@@ -196,7 +197,7 @@ def make_tables(step: str) -> None:
     """Make the tables anew as they were at this step."""
     if step not in [each.name for each in runner().migrations()]:
         raise StoreError(f"This has had the step {step}, which this program does not know; please update it.")
-    for name in [*own_tables(), *(table._meta.table_name for table in reversed(tables())), HISTORY]:
+    for name in [*own_tables(), *(table._meta.table_name for table in reversed(tables())), WORDS, HISTORY]:
         database.execute(NodeList((SQL("DROP TABLE IF EXISTS"), Entity(name))))
     runner().up(step)
 

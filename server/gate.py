@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 # Granian hands the name on without saying so to a type checker.
 from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]
 
-from models import is_embedded
+from models import TROUBLES, is_embedded, search, trouble
 
 from . import leaving, pictures
 from .actions import housekeeping
@@ -39,7 +39,7 @@ BODY_SECONDS, SLOWEST = 30, 32 * 1024
 MOST_IN_MEMORY, SMALL = 64 * 1024 * 1024, 16 * 1024
 # How long a body may still take when the server has been told to stop.
 LAST_SECONDS = 2.0
-DAY = 24 * 3600.0
+MINUTE, DAY = 60.0, 24 * 3600.0
 SPARE_THREADS = 2
 # For how long a call keeps others waiting where calls come one by one.
 SLOW_SECONDS = 0.01
@@ -67,8 +67,8 @@ class Gate:
         self.is_leaving = False
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.tasks = [loop.create_task(self.sweep_daily()), loop.create_task(end_with(os.getppid()))]
-        self.tasks.append(loop.create_task(self.app.load.keep_writing()))
+        lasting = (self.sweep_daily(), keep_found(), self.app.load.keep_writing(), end_with(os.getppid()))
+        self.tasks = [loop.create_task(each) for each in lasting]
         self.tasks += self.hub.start(loop)
         unread = Unread(self.app.settings.port).keep_looking(self.app.settings.unread)
         self.tasks.append(loop.create_task(unread))
@@ -201,6 +201,17 @@ class Gate:
         while True:
             metrics.see(len(self.threads.waiting), self.hub.count.total())
             await asyncio.sleep(1)
+
+
+async def keep_found() -> None:
+    """Put what was sent into the index of words, in small parts, so that who searches need not."""
+    while True:
+        try:
+            while await asyncio.to_thread(search.catch_up, 1):
+                pass
+        except TROUBLES as error:
+            log.warning("the index of words is behind: %s", trouble(error))
+        await asyncio.sleep(MINUTE)
 
 
 async def end_with(parent: int) -> None:

@@ -4,6 +4,7 @@ import atexit
 import functools
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
@@ -112,7 +113,8 @@ class Embedded:
         return " / ".join(row[3] for row in rows)
 
     def is_scan(self, plan: str) -> bool:
-        return "SCAN" in plan.replace("SCAN picked", "")
+        # What is matched is found by the index of words, which is a table to SQLite.
+        return "SCAN" in re.sub(r"SCAN picked|SCAN \w+ VIRTUAL TABLE INDEX \d+:M", "", plan)
 
     def is_sort(self, plan: str) -> bool:
         reading, is_picked, _ = plan.partition("SCAN picked")

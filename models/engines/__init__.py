@@ -11,12 +11,13 @@ from peewee import OperationalError
 
 from . import postgresql, sqlite
 from .postgresql import SERVING, Server, find_driver, refuse_unreadable
-from .shared import Row, causes
+from .shared import WORDS, Row, causes
 from .sqlite import Embedded, Replaced, end_log, options
 
 __all__ = [
     "SERVING",
     "TROUBLES",
+    "WORDS",
     "Engine",
     "Row",
     "address_shown",

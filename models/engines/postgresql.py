@@ -9,9 +9,18 @@ from contextlib import contextmanager, suppress
 from types import ModuleType
 from typing import Any, TypeVar
 
-from peewee import InternalError, OperationalError, PeeweeException, PostgresqlDatabase
+from peewee import (
+    Expression,
+    InternalError,
+    OperationalError,
+    PeeweeException,
+    PostgresqlDatabase,
+    Select,
+    Table,
+    fn,
+)
 
-from .shared import BUSY_SECONDS, HASTE, Row, as_peewee_does, causes, listed, quoted
+from .shared import BUSY_SECONDS, HASTE, WORDS, Row, as_peewee_does, causes, listed, quoted
 
 T = TypeVar("T")
 # How often a call is tried on a server beside others, how often alone, and the longest pause at first,
@@ -29,6 +38,19 @@ BOOL = 16
 # By what a process that serves is known on a database server: the driver reads this of its environment.
 SERVING = {"PGAPPNAME": "switchboard serve"}
 ADDRESS = re.compile(r"\w+://([^/@]*@)?[^@?]*(\?.*)?")
+
+
+# What stands in the index of a message. Letters and what is small are told by Unicode, whatever language the
+# database is set up for. Calling it is said to cost much, so that nobody reads all messages with it.
+WORDS_OF = """
+    CREATE OR REPLACE FUNCTION words_of(body text, place bigint) RETURNS tsvector
+    LANGUAGE plpgsql IMMUTABLE COST 1000 AS $$ BEGIN
+        body := lower(left(body, 100000) COLLATE "und-x-icu");
+        body := regexp_replace(body COLLATE "und-x-icu", '([[:alnum:]]{100})', '\\1 ', 'g');
+        RETURN array_to_tsvector(array_append(
+            array_remove(regexp_split_to_array(body COLLATE "und-x-icu", '[^[:alnum:]]+'), ''),
+            chr(57344) || place::text));
+    END $$"""
 
 
 class Unsure(OperationalError):
@@ -254,6 +276,27 @@ class Server(PostgresqlDatabase):
             f"CREATE TRIGGER {name} AFTER {event} ON {table} FOR EACH ROW WHEN ({condition}) "
             f"EXECUTE FUNCTION {name}()"
         )
+
+    words_come_later = False
+
+    def index_words(self) -> None:
+        """Make the index of words, which the engine keeps up to date by itself."""
+        self.execute_sql(WORDS_OF)
+        self.execute_sql(f"CREATE INDEX {WORDS} ON message USING gin (words_of(body, conversation_id))")
+
+    def hits(self, wanted: Any, before: Any) -> Any:
+        """The ids of messages below one with the words that are wanted."""
+        message = Table("message")
+        words = fn.words_of(message.c.body, message.c.conversation_id)
+        query = Select([message], [message.c.id]).order_by(message.c.id.desc())
+        return query.where(Expression(words, "@@", wanted.cast("tsquery")), message.c.id < before).alias(
+            "hit"
+        )
+
+    def wanted(self, words: Sequence[str], places: Sequence[str]) -> str:
+        """How all of the *words* and one of the *places* are asked for; none has a quotation mark."""
+        anywhere = " | ".join(f"'{place}'" for place in places)
+        return " & ".join([*(f"'{word}'" for word in words), f"({anywhere})"])
 
     def learn(self) -> None:
         """Get to know rows of which there are suddenly many; without, queries over all of them take hours."""

@@ -9,6 +9,8 @@ import peewee
 as_peewee_does = peewee.__exception_wrapper__  # type: ignore[attr-defined]
 Row = tuple[Any, ...]
 
+# The index of words; where it is a table, it has some more of its own, whose names begin with this one.
+WORDS = "message_words"
 BUSY_SECONDS = 5
 # How long a write waits on which nothing depends.
 HASTE = 0.05

@@ -9,9 +9,9 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from peewee import DataError, OperationalError, SqliteDatabase
+from peewee import DataError, Expression, OperationalError, Select, SqliteDatabase, Table
 
-from .shared import BUSY_SECONDS, HASTE, Row, as_peewee_does, listed, quoted
+from .shared import BUSY_SECONDS, HASTE, WORDS, Row, as_peewee_does, listed, quoted
 
 T = TypeVar("T")
 STATEMENTS = logging.getLogger("peewee")
@@ -23,6 +23,28 @@ SYNCHRONOUS = {"full": 2, "relaxed": 1}
 FULL = "SQLITE_FULL"
 BUSY = {"SQLITE_BUSY", "SQLITE_BUSY_RECOVERY", "SQLITE_LOCKED"}
 RUINED = ("SQLITE_NOTADB", "SQLITE_CORRUPT")
+
+
+# The index of words: whatever is no ASCII counts as a letter, since the words in it are cut already.
+MAKE_WORDS = """
+    CREATE VIRTUAL TABLE message_words USING fts5(words, tokenize = 'ascii', detail = none, columnsize = 0)"""
+WORDLESS = """
+    SELECT id, conversation_id, body FROM message
+    WHERE id > COALESCE((SELECT rowid FROM message_words ORDER BY rowid DESC LIMIT 1), 0)
+    ORDER BY id LIMIT ?"""
+WORDED = """
+    SELECT w.rowid, w.words, m.conversation_id, m.body
+    FROM message_words w LEFT JOIN message m ON m.id = w.rowid"""
+# What the index finds by: its words, with how many messages have each.
+MAKE_TERMS = """
+    CREATE VIRTUAL TABLE IF NOT EXISTS temp.message_terms USING fts5vocab(main, message_words, row)"""
+COUNT_WORDS = """
+    SELECT (SELECT COUNT(*) FROM message
+            WHERE id < (SELECT rowid FROM message_words ORDER BY rowid DESC LIMIT 1)
+              AND id NOT IN (SELECT rowid FROM message_words)),
+           (SELECT COALESCE(SUM(doc), 0) FROM temp.message_terms),
+           (SELECT COALESCE(SUM(length(words) - length(replace(words, ' ', '')) + 1), 0)
+            FROM message_words)"""
 
 
 class Replaced(OperationalError):
@@ -198,6 +220,50 @@ class Embedded(SqliteDatabase):
         """Let statements be carried out with each row of a table that comes, changes or goes."""
         name = f"{table}_after_{event.lower()}"
         self.execute_sql(f"CREATE TRIGGER {name} AFTER {event} ON {table} WHEN {condition} BEGIN {work} END")
+
+    # The index of words is filled after the messages: to do both at once would cost several times as much.
+    words_come_later = True
+
+    def index_words(self) -> None:
+        """Make the index of words, in which nothing is; what is erased goes out of it at once.
+
+        It keeps what was put in, so that this goes again whatever the words of a text will be by then.
+        """
+        self.execute_sql(MAKE_WORDS)
+        self.do_after("DELETE", "message", "1 = 1", "DELETE FROM message_words WHERE rowid = OLD.id;")
+
+    def wordless(self, most: int) -> list[Row]:
+        """The id, conversation and body of the next messages that are not in the index of words."""
+        return self.stored(WORDLESS, (most,))
+
+    def put_words(self, rows: Iterable[Row]) -> None:
+        """Put messages into the index, each with its id and its words with blanks between them."""
+        self.put(WORDS, ("rowid", "words"), rows)
+
+    def join_words(self) -> None:
+        """Make one piece of the index, in which searches are several times as fast."""
+        self.execute_sql("INSERT INTO message_words (message_words) VALUES ('optimize')")
+
+    def worded(self) -> Iterator[Row]:
+        """What the index holds: ids and words, with conversation and body where the message is there."""
+        return iter(self.execute_sql(WORDED))
+
+    def word_counts(self) -> Row:
+        """How many messages the index lacks up to its newest; how many words it finds, and has kept."""
+        self.execute_sql(MAKE_TERMS)
+        [counts] = self.stored(COUNT_WORDS, ())
+        return counts
+
+    def hits(self, wanted: Any, before: Any) -> Any:
+        """The ids of messages below one with the words that are wanted."""
+        words = Table(WORDS)
+        query = Select([words], [words.c.rowid.alias("id")])
+        return query.where(Expression(words.c[WORDS], "MATCH", wanted), words.c.rowid < before).alias("hit")
+
+    def wanted(self, words: Sequence[str], places: Sequence[str]) -> str:
+        """How all of the *words* and one of the *places* are asked for; none has a quotation mark."""
+        anywhere = " OR ".join(map(quoted, places))
+        return " AND ".join([*map(quoted, words), f"({anywhere})"])
 
     def learn(self) -> None:
         """Get to know rows of which there are suddenly many; SQLite plans well enough without."""

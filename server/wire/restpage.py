@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any, NamedTuple
+from urllib.parse import urlencode
 
 from .openapi import SAME_AS, Json
 from .reference import Entry
@@ -124,8 +125,11 @@ def errors_entry(calls: list[Call]) -> Entry:
 def curl(server: str, call: Call) -> str:
     """A line of shell that makes the call, with examples of what it requires or else of its first value."""
     path = call.path
-    for each in call.operation.get("parameters", []):
-        path = path.replace(f"{{{each['name']}}}", str(example(each["name"], each["schema"])))
+    required = [each for each in call.operation.get("parameters", []) if each["required"]]
+    examples = {each["name"]: str(example(each["name"], each["schema"])) for each in required}
+    for name, value in examples.items():
+        path = path.replace(f"{{{name}}}", value)
+    query = urlencode({each["name"]: examples[each["name"]] for each in required if each["in"] == "query"})
     schema = body_schema(call.operation)
     names = schema.get("required") or list(schema.get("properties", {}))[:1]
     sent = {name: example(name, schema["properties"][name]) for name in names}
@@ -136,7 +140,7 @@ def curl(server: str, call: Call) -> str:
         parts.append(f"-d '{json.dumps(sent)}'")
     elif call.verb != "GET":
         parts.append(f"-X {call.verb}")
-    return " ".join([*parts, server + path])
+    return " ".join([*parts, f"'{server}{path}?{query}'" if query else server + path])
 
 
 def example(name: str, schema: Json) -> Any:

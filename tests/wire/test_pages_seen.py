@@ -19,7 +19,7 @@ ADMIN = ("/admin", "/admin/people", "/admin/people/{id}", "/admin/keys")
 WIDTHS, SCHEMES = (360, 1280), ("light", "dark")
 PATHS = (
     *("/", "/docs", "/docs/cookbook", "/login"),
-    *("/inbox", "/inbox/new", "/inbox/{place}", "/inbox/999999999"),
+    *("/inbox", "/inbox/new", "/inbox/{place}", "/inbox/search?words=so", "/inbox/999999999"),
     *ADMIN,
 )
 TOO_WIDE = "document.documentElement.scrollWidth > window.innerWidth"
@@ -301,6 +301,13 @@ def test_a_keyboard_is_enough(browser: Any, live: Live, member: Member, place: s
     assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
+    page.keyboard.type("so")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("h1:text-is('Search')")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    for _ in range(4):
+        page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.matches('.list .row')")
     page.close()
 

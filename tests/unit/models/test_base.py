@@ -55,6 +55,7 @@ from models import (
 )
 from models.base import Prepared, every_table, runner
 from models.inbox import attachments_of_page
+from models.search import messages_found, places_to_read
 from models.users import session_owner, token_owner
 from server.config import Settings
 
@@ -131,7 +132,7 @@ def test_a_missing_driver_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 Row = dict[str, Any]
 FIRST_STEP, PHONE_STEP, CHAT_STEP = "0001_forum", "0002_phone", "0003_chat"
-AFTER_CHAT = ["0004_turns", "0005_places", "0006_holders", "0008_administration"]
+AFTER_CHAT = ["0004_turns", "0005_places", "0006_holders", "0007_search", "0008_administration"]
 LATER_STEPS = [PHONE_STEP, CHAT_STEP, *AFTER_CHAT]
 
 
@@ -424,6 +425,8 @@ def test_a_lock_is_told_in_words(store: Settings) -> None:
         page_of_messages,
         page_with_authors,
         attachments_of_page,
+        places_to_read,
+        messages_found,
         page_of_rooms,
         place_in,
         session_owner,

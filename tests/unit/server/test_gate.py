@@ -3,8 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 
+import engines
 import pytest
+from builders import Cast
 
+from models import search
 from server import gate
 from server.app import App
 from server.config import Settings
@@ -62,3 +65,21 @@ def test_only_so_much_is_read_at_once(gateway: Gate, monkeypatch: pytest.MonkeyP
     with pytest.raises(Unavailable):
         read(gateway, LARGE, Sending(b"x" * LARGE))
     assert read(gateway, 20, Sending(b"x" * 20)).size == 20
+
+
+@pytest.mark.skipif(engines.name != "sqlite", reason="where the index of words is filled later")
+def test_what_was_sent_gets_into_the_index_by_itself(cast: Cast) -> None:
+    """A server that nobody asks brings its index of words up to date, and goes on with that."""
+    cast.ann.starts("Lunch", cast.bob)
+    assert search.is_behind()
+
+    async def serve_for_a_while() -> None:
+        task = asyncio.create_task(gate.keep_found())
+        async with asyncio.timeout(30):
+            while search.is_behind():
+                await asyncio.sleep(0.01)
+        assert not task.done()
+        task.cancel()
+
+    asyncio.run(serve_for_a_while())
+    assert list(search.faults()) == []
