@@ -29,7 +29,8 @@ from .pages import STATIC, PageDoor
 from .passwords import Passwords, slots_for
 from .proxies import Proxies, is_local
 from .rest import NO_GUESSING, RestDoor, plain_path
-from .visits import House, Listening, Visit, new_id, storage
+from .storing import storage
+from .visits import House, Listening, Visit, new_id
 from .wire.coding import deflated, inflated
 from .wire.once import digest
 from .wire.rest import head_of, problem

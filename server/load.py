@@ -11,7 +11,7 @@ from functools import lru_cache
 from models import BOUNDS, TIMES, Load
 
 from .logs import FAILED, REFUSED, number_in, result_of
-from .visits import quietly
+from .storing import quietly
 
 log = logging.getLogger(__name__)
 

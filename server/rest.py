@@ -12,7 +12,8 @@ from .actions import limits
 from .config import Settings
 from .errors import BadInput, Broken, NotFound, Refusal, Unavailable, WrongType
 from .http import Response
-from .visits import Listening, Visit, storage
+from .storing import storage
+from .visits import Listening, Visit
 from .wire.coding import inflated
 from .wire.once import KEY, Repeat, checked, digest, head_key, written
 from .wire.rest import (

@@ -2,15 +2,13 @@
 
 import base64
 import datetime
-import errno
 import functools
 import json
 import logging
 import secrets
 import time
 import urllib.parse
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NewType, TypeVar
 
@@ -21,7 +19,6 @@ from werkzeug.http import parse_cookie
 from werkzeug.utils import cached_property
 
 from models import (
-    TROUBLES,
     AccessToken,
     Holder,
     Position,
@@ -30,14 +27,12 @@ from models import (
     User,
     database,
     digest_of,
-    impatient,
     key_with,
     now,
     position_of,
     session_owner,
     token_owner,
     transact,
-    trouble,
 )
 
 from .actions import accounts, repeats
@@ -46,6 +41,7 @@ from .errors import NotAllowed, NotAuthenticated, NotFound, Refusal, TooMany, Un
 from .files import Files
 from .http import Request
 from .passwords import Passwords
+from .storing import quietly, storage
 from .wire.declare import Transaction
 from .wire.once import KEY, Repeat, digest, head_key, written
 
@@ -409,20 +405,6 @@ class Visit:
         return self.request.head.is_secure or self.settings.url.startswith("https:")
 
 
-@contextmanager
-def storage() -> Iterator[None]:
-    """Where the store or the disk fails, a refusal that says why; nothing is half done then."""
-    try:
-        yield
-    except TROUBLES as error:
-        log.warning("the store failed: %s", error)
-        raise Unavailable(f"{trouble(error)} Please try again later.") from error
-    except OSError as error:
-        log.warning("the files failed: %s", error)
-        what = "is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "does not answer"
-        raise Unavailable(f"The storage {what}. Please try again later.") from error
-
-
 def new_id() -> str:
     """By what a request is known in the log."""
     return secrets.token_hex(4)
@@ -455,12 +437,3 @@ def touch(credential: Any, row_id: int, used_at: datetime.datetime | None) -> No
     if used_at is None or used_at < now() - SESSION_TOUCH:
         used = credential.update(used_at=now()).where(credential.id == row_id)
         database.after_commit(lambda: quietly(used.execute))
-
-
-def quietly(write: Callable[[], Any]) -> None:
-    """Do a write that no answer depends on; where the store cannot take it, reading goes on."""
-    try:
-        with impatient():
-            transact(write, writes=True)
-    except TROUBLES as error:
-        log.warning("not noted: %s", error)
