@@ -37,6 +37,8 @@ FITS = [
 STREAM = "/chat/events"
 DOCUMENT = chat_document("http://127.0.0.1:8000")
 OPERATIONS = [(verb, path) for path, item in DOCUMENT["paths"].items() for verb in item if path != STREAM]
+# A head with one of these of its own is no HTTP, and is refused before any door.
+FRAMING = {"content-length", "transfer-encoding", "connection", "host", "expect", "upgrade"}
 EXAMPLES = 12
 
 
@@ -116,6 +118,9 @@ def explore(
     )
     @given(case=operation.as_strategy(generation_mode=options.get("mode", GenerationMode.POSITIVE)))
     def run(case: Any) -> None:
+        case.headers = {
+            name: case.headers[name] for name in case.headers or () if name.lower() not in FRAMING
+        }
         token = live.member("eve").token if (verb, path) == ("delete", "/auth/token") else scene.member.token
         case.call_and_validate(
             base_url=live.address, headers={"Authorization": f"Bearer {token}"}, checks=checks

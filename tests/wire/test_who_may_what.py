@@ -100,7 +100,7 @@ GUARDS_ITSELF = {"GET /chat/events": MEMBERS}
 # The addresses that are no calls, and which of them give something to anyone.
 XML_ADDRESSES = {"/mobiquo/mobiquo.php", "/mobiquo/mobiquo", "/mobiquo", "/RPC2"}
 ADDRESSES = {*XML_ADDRESSES, "/healthz", "/readyz", "/openapi.json", "/mobiquo/avatar.php"}
-PAGES = {"/", "/docs", "/login"}
+PAGES = {"/", "/docs", "/docs/cookbook", "/login"}
 
 YES, NO = "done", "refused in words"
 # What becomes of a call by those who are inside; to everyone else there is no conversation.
