@@ -24,6 +24,8 @@ BATCH = 1000
 MOST_PLACES, AT_ONCE = 10_000, 500
 # What a conversation is called in the index begins with a letter that no word has.
 PLACE = "\ue000"
+# So many characters are remembered, more than a community writes in, and fewer than there are.
+MOST_LETTERS = 10_000
 # Below it all ids are.
 LARGEST = 2**63 - 1
 
@@ -33,8 +35,10 @@ class Letters(dict[int, str]):
 
     def __missing__(self, code: int) -> str:
         letter = chr(code)
-        self[code] = letter if letter.isalpha() or letter.isdecimal() else " "
-        return self[code]
+        kept = letter if letter.isalpha() or letter.isdecimal() else " "
+        if len(self) < MOST_LETTERS:
+            self[code] = kept
+        return kept
 
 
 LETTERS = Letters()

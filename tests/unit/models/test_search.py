@@ -153,3 +153,11 @@ def test_the_index_is_filled_in_parts(store: Settings, cast: Cast, monkeypatch: 
     assert not search.is_behind()
     transact(search.take_batch, writes=True)
     assert list(search.faults()) == []
+
+
+def test_not_every_character_is_remembered() -> None:
+    """What is known of characters has an end, whatever somebody writes; the words are the same."""
+    letters = search.Letters()
+    text = "".join(map(chr, range(0x20000, 0x20000 + 2 * search.MOST_LETTERS)))
+    assert text.translate(letters) == text
+    assert len(letters) == search.MOST_LETTERS
