@@ -23,7 +23,7 @@ from .http import Response
 from .rest import live, plain_path
 from .visits import Listening, Visit
 from .wire.coding import TooLarge
-from .wire.pages import FILES, Go, View
+from .wire.pages import FILES, Go, View, in_words
 from .wire.rest import Route, Routes, head_of
 from .wire.types import File
 
@@ -207,12 +207,6 @@ def patterns_with_files(route: Route) -> list[re.Pattern[str]]:
 def chosen(uploads: Iterable[FileStorage]) -> list[File]:
     """The files that were chosen in a field, which sends an empty one where none was."""
     return [File(each.filename, each.read()) for each in uploads if each.filename]
-
-
-def in_words(size: int) -> str:
-    """A number of bytes as people say it, and no more than there are."""
-    unit, name = (2**20, "MB") if size >= 2**20 else (2**10, "KB")
-    return f"{size * 10 // unit / 10:g} {name}"
 
 
 def moment(when: datetime) -> str:

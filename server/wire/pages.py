@@ -27,6 +27,15 @@ def load_nothing(value: Any) -> Any:
     raise BadParams("is only answered")
 
 
+UNITS = ((2**30, "GB"), (2**20, "MB"), (2**10, "KB"))
+
+
+def in_words(size: int) -> str:
+    """A number of bytes as people say it, and no more than there are."""
+    unit, name = next(each for each in UNITS if size >= each[0] or each is UNITS[-1])
+    return f"{size * 10 // unit / 10:g} {name}"
+
+
 # The field of a form that brings files.
 FILES = "files"
 Shown = Annotated[View | Go, Codec("page", load_nothing)]

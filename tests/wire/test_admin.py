@@ -20,6 +20,7 @@ from server.__main__ import main
 from server.actions import accounts, jobs
 from server.faces import pages
 from server.visits import Administrator
+from server.wire.pages import in_words
 
 PATIENCE = 30
 LINE = re.compile(r" INFO [0-9a-f]{8} ")
@@ -126,7 +127,7 @@ def test_the_facts_are_those_of_the_store(live: Live, ann: Member, at_boss: Brow
     told = facts(at_boss.opens("/admin"))
     assert told["Engine"] == ("PostgreSQL" if engines.name.startswith("postgresql") else "SQLite")
     assert told["Newest conversation"] == begun["conv_id"]
-    assert re.fullmatch(r"\d+ (KB|MB)", told["Size of the store"])
+    assert re.fullmatch(r"[\d.]+ (KB|MB)", told["Size of the store"])
 
 
 def test_calls_are_seen_while_they_last(live: Live, at_boss: Browser) -> None:
@@ -170,7 +171,7 @@ def test_a_backup_is_remembered(live: Live, at_boss: Browser, tmp_path: Path) ->
     place = ["--database", live.database, "--files", str(live.files)]
     assert CliRunner().invoke(main, ["backup", str(file), *place]).exit_code == 0
     [_, name, size, took] = rows(at_boss.opens("/admin"), "Last backups")[0]
-    assert (name, size) == (file.name, f"{file.stat().st_size / 1024:.0f} KB")
+    assert (name, size) == (file.name, in_words(file.stat().st_size))
     assert re.fullmatch(r"\d+\.\d s", took)
 
 

@@ -24,7 +24,7 @@ from .... import __version__
 from ....actions import jobs, load
 from ....actions.load import Piece
 from ....visits import Visit
-from ....wire.pages import Go, Shown, View
+from ....wire.pages import Go, Shown, View, in_words
 from ..door import office
 from ..plots import plot
 
@@ -45,7 +45,6 @@ def overview() -> Shown:
         "backups": list(Job.last(BACKUP, jobs.KEPT)),
         "check": check,
         "found": check.found.splitlines() if check else [],
-        "size": size,
     }
     return View("admin.html", values)
 
@@ -63,18 +62,9 @@ def facts() -> dict[str, str]:
     return {
         "Version": __version__,
         "Engine": "SQLite" if is_embedded() else "PostgreSQL",
-        "Size of the store": size(store_size()),
+        "Size of the store": in_words(store_size()),
         **{f"Newest {name}": str(newest_given(table)) for name, table in newest.items()},
     }
-
-
-def size(number: float) -> str:
-    """So many bytes, for people."""
-    for unit in ("bytes", "KB", "MB"):
-        if number < 1024:
-            return f"{number:.0f} {unit}"
-        number /= 1024
-    return f"{number:.1f} GB"
 
 
 def requests(pieces: Sequence[Piece]) -> dict[str, Any]:
