@@ -3,7 +3,7 @@
 from contextlib import suppress
 from typing import Any
 
-from models import TROUBLES, User, clean, search
+from models import TROUBLES, User, clean, impatient, search
 
 from ..errors import BadInput
 
@@ -26,7 +26,7 @@ def words(text: str) -> list[str]:
 
 def freshen() -> None:
     """Let what was just said be found; a store that takes nothing is searched as far as its index goes."""
-    with suppress(*TROUBLES):
+    with suppress(*TROUBLES), impatient():
         search.catch_up(BATCHES)
 
 

@@ -264,6 +264,12 @@ def test_a_form_without_a_key_is_a_message_each_time(ann: Member, bob: Member, a
     assert len(ann.rpc.get_conversation(place)["list"]) == 5
 
 
+def test_a_form_that_comes_back_is_the_same(bob: Member, at_ann: Browser) -> None:
+    """What was refused, perhaps while nobody knew what came of it, is the same form when it is sent again."""
+    page = Page(at_ann.fills("/inbox/new", to=bob.name, subject="Race", body="", key="mine"))
+    assert key_of(page) == "mine"
+
+
 def test_every_form_has_a_key_of_its_own(ann: Member, bob: Member, at_bob: Browser) -> None:
     """A page that is opened again has another form."""
     path = f"/inbox/{begun(ann, bob)}"

@@ -1,6 +1,7 @@
 """The index of words: what it holds, how it is kept, and that each engine has the same words."""
 
 import io
+import time
 from pathlib import Path
 
 import engines
@@ -16,12 +17,12 @@ from models import (
     clean,
     close_store,
     database,
-    impatient,
     open_store,
     search,
     transact,
     whole,
 )
+from models.engines.shared import BUSY_SECONDS
 from server import exports
 from server.actions import search as searching
 from server.config import Settings
@@ -114,12 +115,14 @@ def test_an_index_that_says_something_else_is_a_fault(cast: Cast, harm: str) -> 
 
 
 def test_a_store_in_use_is_searched(cast: Cast) -> None:
-    """While nothing can be written a search finds what the index holds, and afterwards all."""
+    """While nothing can be written a search waits for nobody and finds what the index has; afterwards all."""
     thread = cast.ann.starts("Lunch", cast.bob)
     assert found(cast.bob.user.id, "first") == ["first"]
     thread.says("first of all")
-    with engines.chosen().locked(cast.settings.database), impatient():
+    with engines.chosen().locked(cast.settings.database):
+        began = time.monotonic()
         assert "first" in found(cast.bob.user.id, "first")
+        assert time.monotonic() - began < BUSY_SECONDS
     assert found(cast.bob.user.id, "first") == ["first of all", "first"]
 
 
