@@ -247,7 +247,7 @@ def test_one_password_is_hashed_whatever_is_wrong(cast: Cast, monkeypatch: pytes
     for name in ("ann", "bob", "carol", "nobody", ""):
         assert accounts.identify(cast.settings, passwords, name, "wrong", PROXY) is None
     assert hashed == [hashed[0]] * 5
-    assert (hashed[0]["n"], hashed[0]["r"], hashed[0]["p"]) == (16384, 8, 5)
+    assert (hashed[0]["n"], hashed[0]["r"], hashed[0]["p"]) == (16384, 8, 2)
 
 
 SECRETS = {"email": "hidden@mail.example", "number": "555-7654321", "identifier": "license:hidden"}

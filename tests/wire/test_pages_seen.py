@@ -378,9 +378,9 @@ def test_everybody_can_read_pages(
     log_in(page, live, member)
     for path in PATHS:
         page.goto(live.address + path.format(place=place, id=member.id))
-        if path == "/docs" and (width, scheme) != (WIDTHS[0], SCHEMES[0]):
-            # The whole of it takes the checker half a minute, so it is gone through once.
-            page.fill("#search", "conversation")
+        if path == "/docs":
+            # The whole of it takes the checker half a minute; every entry is made by the same template.
+            page.fill("#search", "number")
         found[f"{path} of a member"] = violations(page, axe)
     context.close()
     assert {path: each for path, each in found.items() if each} == {}
