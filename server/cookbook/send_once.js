@@ -11,15 +11,18 @@ async function sendOnce(url, token, text) {
     "Idempotency-Key": crypto.randomUUID(),
   };
   for (const pause of [200, 1000, 5000, 20000]) {
+    let answer, reason;
     try {
-      const answer = await fetch(url, { method: "POST", headers, body: JSON.stringify({ text }) });
+      answer = await fetch(url, { method: "POST", headers, body: JSON.stringify({ text }) });
       const body = await answer.json();
       if (answer.ok) return body;
-      if (answer.status < 500 && answer.status !== 429) return Promise.reject(new Error(body.detail));
+      reason = body.detail;
     } catch (error) {
-      console.log(`Once more, after ${error}`);
+      reason = error;
     }
+    if (answer?.status >= 400 && answer.status < 500 && answer.status !== 429) throw new Error(reason);
     // No answer, half of one, or a server that cannot write for a moment: the same again, under the same key.
+    console.log(`Once more, after: ${reason}`);
     await new Promise((resolve) => setTimeout(resolve, pause));
   }
   throw new Error("The server does not answer.");
@@ -27,6 +30,10 @@ async function sendOnce(url, token, text) {
 
 const [conversation, text] = process.argv.slice(2);
 const { ADDRESS, TOKEN } = process.env;
-sendOnce(`${ADDRESS}/chat/${conversation}/messages`, TOKEN, text).then((message) => {
-  console.log(`It is message ${message.id}.`);
-});
+sendOnce(`${ADDRESS}/chat/${conversation}/messages`, TOKEN, text).then(
+  (message) => console.log(`It is message ${message.id}.`),
+  (error) => {
+    console.error(error.message);
+    process.exitCode = 1;
+  },
+);

@@ -20,7 +20,7 @@ foreach ([0.2, 1, 5, 20] as $pause) {
         exit("It is message {$message['id']}.\n");
     }
     if ($status >= 400 && $status < 500 && $status !== 429) {
-        fwrite(STDERR, "{$message['detail']}\n");
+        fwrite(STDERR, ($message['detail'] ?? $http_response_header[0]) . "\n");
         exit(1);
     }
     // No answer, half of one, or a server that cannot write for a moment: the same again, under the same key.

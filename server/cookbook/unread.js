@@ -14,23 +14,38 @@ async function call(verb, path, token, sent) {
   return body;
 }
 
+async function read(chat, userId, token) {
+  const messages = `/chat/${chat.id}/messages?limit=100`;
+  const names = Object.fromEntries(chat.users.map((user) => [user.id, user.displayName]));
+  const byOthers = (said) => said.filter((message) => message.userId !== userId);
+  const show = (said) => byOthers(said).forEach(({ userId, text }) => console.log(`${names[userId] ?? chat.name}: ${text}`));
+  // From the last message of the list upwards, until there are as many as the list has counted.
+  const found = [chat.lastMessage];
+  while (byOthers(found).length < chat.totalUnreadMessages) {
+    const page = await call("GET", `${messages}&before=${found.at(-1).id}`, token);
+    if (page.length === 0) break;
+    found.push(...page);
+  }
+  console.log(`# ${chat.name} (${chat.app})`);
+  show(byOthers(found).slice(0, chat.totalUnreadMessages).reverse());
+  // This call marks all, also what came after the list was made: so that is shown as well.
+  await call("POST", `/chat/${chat.id}/read`, token);
+  for (let last = chat.lastMessage, page; last; last = page.at(-1)) {
+    page = await call("GET", `${messages}&order=asc&after=${last.id}`, token);
+    show(page);
+  }
+}
+
 async function main() {
   const { accessToken: token, userId } = await call("POST", "/auth/token", "", { username: NAME, password: PASSWORD });
-  for (const chat of await call("GET", "/chat?limit=100", token)) {
-    if (chat.totalUnreadMessages > 0) {
-      console.log(`# ${chat.name} (${chat.app})`);
-      const newest = await call("GET", `/chat/${chat.id}/messages?limit=100`, token);
-      const unread = newest.filter((message) => message.userId !== userId).slice(0, chat.totalUnreadMessages);
-      const names = Object.fromEntries(chat.users.map((user) => [user.id, user.displayName]));
-      for (const message of unread.reverse()) {
-        console.log(`${names[message.userId] ?? chat.name}: ${message.text}`);
-      }
-      await call("POST", `/chat/${chat.id}/read`, token);
+  try {
+    for (const chat of await call("GET", "/chat?limit=100", token)) {
+      if (chat.totalUnreadMessages > 0) await read(chat, userId, token);
     }
+    console.log(`${(await call("GET", "/chat/unread", token)).totalUnreadMessages} messages are still unread.`);
+  } finally {
+    await call("DELETE", "/auth/token", token);
   }
-  const { totalUnreadMessages } = await call("GET", "/chat/unread", token);
-  console.log(`${totalUnreadMessages} messages are still unread.`);
-  await call("DELETE", "/auth/token", token);
 }
 
 main();

@@ -23,10 +23,11 @@ local function text(encoded)
 end
 
 for _, listed in ipairs(call("get_conversations", 0, 49).list) do
-  if listed.unread_num > 0 then
-    local last = listed.total_message_num - 1
-    local talk = call("get_conversation", listed.conv_id, math.max(0, last - 49), last)
-    print("# " .. text(talk.conv_title))
+  local total = listed.total_message_num
+  if listed.unread_num > 0 then print("# " .. text(listed.conv_subject)) end
+  -- A call gives 50 at most, and moves the read mark to the last of them: so the oldest come first.
+  for start = total - listed.unread_num, total - 1, 50 do
+    local talk = call("get_conversation", listed.conv_id, start, math.min(start + 49, total - 1))
     for _, message in ipairs(talk.list) do
       if message.is_unread then
         print(text(talk.participants[message.msg_author_id].username) .. ": " .. text(message.msg_content))

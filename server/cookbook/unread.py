@@ -12,10 +12,12 @@ login = f"{quote(os.environ['NAME'], safe='')}:{quote(os.environ['PASSWORD'], sa
 inbox = ServerProxy(f"{scheme}://{login}@{host}/RPC2", use_builtin_types=True)
 
 for listed in inbox.get_conversations(0, 49)["list"]:
+    total = listed["total_message_num"]
     if listed["unread_num"]:
-        last = listed["total_message_num"] - 1
-        talk = inbox.get_conversation(listed["conv_id"], max(0, last - 49), last)
-        print(f"# {talk['conv_title'].decode()}")
+        print(f"# {listed['conv_subject'].decode()}")
+    # A call gives 50 at most, and moves the read mark to the last of them: so the oldest come first.
+    for start in range(total - listed["unread_num"], total, 50):
+        talk = inbox.get_conversation(listed["conv_id"], start, min(start + 49, total - 1))
         for message in talk["list"]:
             if message["is_unread"]:
                 author = talk["participants"][message["msg_author_id"]]["username"].decode()

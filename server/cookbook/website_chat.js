@@ -9,16 +9,16 @@
 const { ADDRESS, NAME, PASSWORD } = process.env;
 const [other, text] = process.argv.slice(2);
 
-async function post(path, sent, headers = {}) {
+async function ask(verb, path, sent, headers = {}) {
   const body = JSON.stringify(sent);
-  const answer = await fetch(ADDRESS + path, { method: "POST", headers: { ...headers, "Content-Type": "application/json" }, body });
-  const told = await answer.json();
+  const answer = await fetch(ADDRESS + path, { method: verb, headers: { ...headers, "Content-Type": "application/json" }, body });
+  const told = answer.status === 204 ? null : await answer.json();
   if (!answer.ok) throw new Error(told.detail);
   return told;
 }
 
-async function* listen(headers) {
-  const answer = await fetch(`${ADDRESS}/chat/events`, { headers });
+async function* listen(headers, signal) {
+  const answer = await fetch(`${ADDRESS}/chat/events`, { headers, signal });
   let waiting = "";
   for await (const chunk of answer.body.pipeThrough(new TextDecoderStream())) {
     const blocks = (waiting + chunk).split("\n\n");
@@ -30,21 +30,30 @@ async function* listen(headers) {
   }
 }
 
-async function main() {
-  const { accessToken, userId } = await post("/auth/token", { username: NAME, password: PASSWORD });
-  const headers = { Authorization: `Bearer ${accessToken}` };
+async function talk(userId, headers, signal) {
   // Who listens before he speaks misses no answer: the first event tells how things stand.
-  const events = listen(headers);
+  const events = listen(headers, signal);
   await events.next();
-  const chat = await post("/chat", { userId: Number(other) }, headers);
-  const said = await post(`/chat/${chat.id}/messages`, { text }, headers);
+  const chat = await ask("POST", "/chat", { userId: Number(other) }, headers);
+  const said = await ask("POST", `/chat/${chat.id}/messages`, { text }, headers);
   console.log(`${userId}: ${said.text}`);
   for await (const { event, data } of events) {
     if (event === "message" && data.chatId === chat.id && data.message.userId !== userId) {
-      console.log(`${data.message.userId}: ${data.message.text}`);
-      process.exit();
+      return console.log(`${data.message.userId}: ${data.message.text}`);
     }
   }
 }
 
-main();
+async function main() {
+  const { accessToken, userId } = await ask("POST", "/auth/token", { username: NAME, password: PASSWORD });
+  const headers = { Authorization: `Bearer ${accessToken}` };
+  const stop = new AbortController();
+  process.once("SIGINT", () => stop.abort());
+  // A token is good until it is given back, also where the talk ended in a refusal or with Ctrl+C.
+  await talk(userId, headers, stop.signal).finally(() => ask("DELETE", "/auth/token", undefined, headers));
+}
+
+main().then(process.exit, (error) => {
+  console.error(error.message);
+  process.exit(1);
+});

@@ -9,20 +9,30 @@ declare(strict_types=1);
 function request(string $path, array $head): CurlHandle
 {
     $curl = curl_init(getenv('ADDRESS') . $path);
-    curl_setopt_array($curl, [CURLOPT_HTTPHEADER => $head, CURLOPT_RETURNTRANSFER => true, CURLOPT_FAILONERROR => true]);
+    curl_setopt_array($curl, [CURLOPT_HTTPHEADER => $head, CURLOPT_RETURNTRANSFER => true]);
     return $curl;
 }
 
-function post(string $path, array $sent, string ...$head): array
+function ask(string $verb, string $path, array $sent, string ...$head): ?array
 {
     $curl = request($path, ['Content-Type: application/json', ...$head]);
-    curl_setopt($curl, CURLOPT_POSTFIELDS, json_encode($sent));
-    return json_decode((string) curl_exec($curl), true) ?? throw new RuntimeException(curl_error($curl));
+    curl_setopt_array($curl, [CURLOPT_CUSTOMREQUEST => $verb, CURLOPT_POSTFIELDS => json_encode($sent)]);
+    $told = json_decode((string) curl_exec($curl), true);
+    if (!in_array(curl_getinfo($curl, CURLINFO_RESPONSE_CODE), [200, 201, 204], true)) {
+        throw new RuntimeException($told['detail'] ?? curl_error($curl));
+    }
+    return $told;
 }
 
+set_exception_handler(function (Throwable $refusal): never {
+    fwrite(STDERR, "{$refusal->getMessage()}\n");
+    exit(1);
+});
 [, $other, $text] = $argv;
-$login = post('/auth/token', ['username' => getenv('NAME'), 'password' => getenv('PASSWORD')]);
+$login = ask('POST', '/auth/token', ['username' => getenv('NAME'), 'password' => getenv('PASSWORD')]);
 $token = "Authorization: Bearer {$login['accessToken']}";
+// A token is good until it is given back, also where the talk ends in a refusal; Ctrl+C alone leaves it.
+register_shutdown_function(fn () => ask('DELETE', '/auth/token', [], $token));
 $chat = null;
 $waiting = '';
 $hear = function (CurlHandle $curl, string $data) use ($login, $token, $other, $text, &$chat, &$waiting): int {
@@ -31,8 +41,8 @@ $hear = function (CurlHandle $curl, string $data) use ($login, $token, $other, $
     foreach (preg_grep('/^data: /m', $blocks) as $block) {
         if ($chat === null) {
             // Who listens before he speaks misses no answer: the first event tells how things stand.
-            $chat = post('/chat', ['userId' => (int) $other], $token);
-            $said = post("/chat/{$chat['id']}/messages", ['text' => $text], $token);
+            $chat = ask('POST', '/chat', ['userId' => (int) $other], $token);
+            $said = ask('POST', "/chat/{$chat['id']}/messages", ['text' => $text], $token);
             echo "{$login['userId']}: {$said['text']}\n";
         }
         preg_match('/^event: (.*)$/m', $block, $event);
@@ -48,5 +58,16 @@ $hear = function (CurlHandle $curl, string $data) use ($login, $token, $other, $
 };
 
 $events = request('/chat/events', [$token]);
-curl_setopt($events, CURLOPT_WRITEFUNCTION, $hear);
+$refusal = null;
+// An exception does not end a transfer, so it waits until that is over.
+curl_setopt($events, CURLOPT_WRITEFUNCTION, function (CurlHandle $curl, string $data) use ($hear, &$refusal): int {
+    try {
+        return $hear($curl, $data);
+    } catch (RuntimeException $refusal) {
+        return -1;
+    }
+});
 curl_exec($events);
+if ($refusal) {
+    throw $refusal;
+}
