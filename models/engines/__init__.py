@@ -64,6 +64,8 @@ def trouble(error: BaseException) -> str:
         return "The storage is full."
     if names & (sqlite.BUSY | postgresql.BUSY):
         return "The store is busy."
+    if names & (sqlite.READ_ONLY | postgresql.READ_ONLY):
+        return "The store cannot be written."
     if Replaced.sqlite_errorname in names:
         return "The file of the store was removed or replaced."
     return "The store does not answer."

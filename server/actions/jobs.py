@@ -6,6 +6,8 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
+from peewee import PeeweeException
+
 from models import BACKUP, CHECK, TROUBLES, Job, close_store, database, impatient, now, transact
 
 from ..errors import Conflict
@@ -30,8 +32,10 @@ def note_backup(file: Path, started_at: datetime.datetime) -> None:
         )
         forget_old(BACKUP)
 
-    with suppress(*TROUBLES):
+    try:
         transact(note, writes=True)
+    except (*TROUBLES, PeeweeException) as error:
+        log.warning("the backup was not noted: %s", error)
 
 
 def forget_old(kind: str) -> None:
