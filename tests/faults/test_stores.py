@@ -188,3 +188,23 @@ def test_a_store_that_takes_no_writing(
         refused = reader.post("/chat", {"userId": ann.id})
         assert (refused.status, b"cannot be written" in refused.body) == (503, True)
     live.stop()
+
+
+def test_a_broken_index_of_words(served: Live) -> None:
+    """While the index is broken searches are refused with 503, `check` says so, and `migrate` makes it anew."""
+    ann, bob = served.member(), served.member()
+    ann.rpc.new_conversation([bob.name], "Subject", "hello there")
+    reader = Chatter(served.address, bob.token, bob.id)
+    assert len(reader.get("/chat/search", words="hello").json) == 1
+    with served.store():
+        database.execute_sql(f"UPDATE message_words_data SET block = x'{'a5' * 64}'")
+    answer = reader.get("/chat/search", words="hello")
+    assert (answer.status, b"index of words is broken" in answer.body) == (503, True)
+    ann.rpc.new_conversation([bob.name], "Subject", "hello again")
+    place = ["--database", served.database, "--files", str(served.files)]
+    told = CliRunner().invoke(main, ["check", *place])
+    assert told.stdout == "index of words: it cannot be read; switchboard migrate makes it anew\n"
+    assert "done: index of words" in CliRunner().invoke(main, ["migrate", *place]).output
+    assert len(reader.get("/chat/search", words="hello").json) == 2
+    assert CliRunner().invoke(main, ["check", *place]).exit_code == 0
+    assert CliRunner().invoke(main, ["migrate", *place]).output == "The store is up to date.\n"
