@@ -20,6 +20,8 @@ KEPT = 20
 # So many faults are told of; of all the others there is their number.
 MOST_TOLD = 100
 TELL_SECONDS = 2.0
+# Whatever a store says to a write that it does not take.
+REFUSED: tuple[type[Exception], ...] = (*TROUBLES, PeeweeException)
 
 
 def note_backup(file: Path, started_at: datetime.datetime) -> None:
@@ -34,7 +36,7 @@ def note_backup(file: Path, started_at: datetime.datetime) -> None:
 
     try:
         transact(note, writes=True)
-    except (*TROUBLES, PeeweeException) as error:
+    except REFUSED as error:
         log.warning("the backup was not noted: %s", error)
 
 

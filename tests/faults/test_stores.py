@@ -191,7 +191,7 @@ def test_a_store_that_takes_no_writing(
 
 
 def test_a_broken_index_of_words(served: Live) -> None:
-    """While the index is broken searches are refused with 503, `check` says so, and `migrate` makes it anew."""
+    """Searches of a broken index are refused with 503, `check` names it, and `migrate` makes it anew."""
     ann, bob = served.member(), served.member()
     ann.rpc.new_conversation([bob.name], "Subject", "hello there")
     reader = Chatter(served.address, bob.token, bob.id)
