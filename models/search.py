@@ -12,6 +12,7 @@ from peewee import JOIN, Join
 
 from .base import Prepared, database, slot, transact
 from .conversations import ACTIVE, ASKED, Conversation, Message, Participant
+from .engines import BrokenIndex, index_in_use
 from .inbox import SAYING
 
 # Those who can read what is said in a conversation.
@@ -64,7 +65,8 @@ def catch_up(batches: int) -> bool:
     """
     if not database.obj.words_come_later:
         return False
-    return all(is_behind() and transact(take_batch, writes=True) for _ in range(batches))
+    with index_in_use():
+        return all(is_behind() and transact(take_batch, writes=True) for _ in range(batches))
 
 
 def fill() -> None:
@@ -73,6 +75,17 @@ def fill() -> None:
         while take_batch():
             pass
         database.obj.join_words()
+
+
+def mend() -> bool:
+    """Make the index anew where it is not as it should be; whether it had to be."""
+    if next(faults(), None) is None:
+        return False
+    with database.obj.alone():
+        database.obj.drop_words()
+        database.obj.index_words()
+        fill()
+    return True
 
 
 def is_behind() -> bool:
@@ -91,6 +104,15 @@ def faults() -> Iterator[str]:
     """Where the index does not hold what messages say; one that the engine keeps itself does."""
     if not database.obj.words_come_later:
         return
+    try:
+        with index_in_use():
+            yield from differences()
+    except BrokenIndex:
+        yield "index of words: it cannot be read; switchboard migrate makes it anew"
+
+
+def differences() -> Iterator[str]:
+    """Where an index that can be read says something else than messages do."""
     for message_id, words, place, body in database.obj.worded():
         if body is None:
             yield f"message {message_id}: it is not there, and can be searched for"
@@ -159,6 +181,7 @@ def search(user_id: int, words: list[str], before: int | None, limit: int) -> li
         if newest is not None and len(found) == limit > 0 and found[-1].id > newest:
             break
         wanted = database.obj.wanted(words, [f"{PLACE}{place.conversation_id}" for place in some])
-        found += messages_found(user=user_id, wanted=wanted, before=before or LARGEST, limit=limit)
+        with index_in_use():
+            found += messages_found(user=user_id, wanted=wanted, before=before or LARGEST, limit=limit)
         found = sorted(found, key=lambda row: row.id, reverse=True)[:limit]
     return found

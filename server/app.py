@@ -230,6 +230,9 @@ class App:
         return guarded(self.metrics.text(), self.metrics.media_type, {"Cache-Control": "no-store"})
 
     def may_measure(self, request: Request) -> bool:
+        """Whether the metrics are shown, at one spelling of their address: a proxy keeps no other back."""
+        if request.sent_path != METRICS:
+            return False
         return self.settings.metrics == "on" or is_local(request)
 
 

@@ -211,6 +211,8 @@ async def keep_found() -> None:
                 pass
         except TROUBLES as error:
             log.warning("the index of words is behind: %s", trouble(error))
+        except Exception:
+            log.exception("the index of words is behind")
         await asyncio.sleep(MINUTE)
 
 

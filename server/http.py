@@ -20,7 +20,7 @@ class Request:
     """What somebody asks for.
 
     The names of *headers* are in small letters; one that comes again goes on with what it said before.
-    *name* is by what a proxy knows it, once one is believed.
+    *name* is by what a proxy knows it, once one is believed. *sent_path* is the path as it came.
     *server* and *client* come with a port; *client* may be a proxy until somebody knows better. *head* is
     what werkzeug reads off all that, made only for those who ask for it: most calls do not.
     """
@@ -37,7 +37,8 @@ class Request:
         client: str,
     ) -> None:
         self.name = ""
-        self.verb, self.path, self.query, self.body = verb, "/" + path.lstrip("/"), query, body
+        self.verb, self.query, self.body = verb, query, body
+        self.sent_path, self.path = path, "/" + path.lstrip("/")
         self.scheme, self.server = scheme, server
         self.client = client.rpartition(":")[0].strip("[]")
         self.headers: dict[str, str] = {}

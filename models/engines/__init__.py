@@ -12,17 +12,19 @@ from peewee import OperationalError
 from . import postgresql, sqlite
 from .postgresql import SERVING, Server, find_driver, refuse_unreadable
 from .shared import WORDS, Row, causes
-from .sqlite import Embedded, Replaced, end_log, options
+from .sqlite import BrokenIndex, Embedded, Replaced, end_log, index_in_use, options
 
 __all__ = [
     "SERVING",
     "TROUBLES",
     "WORDS",
+    "BrokenIndex",
     "Engine",
     "Row",
     "address_shown",
     "end_log",
     "engine_at",
+    "index_in_use",
     "store_path",
     "trouble",
 ]
@@ -64,6 +66,10 @@ def trouble(error: BaseException) -> str:
         return "The storage is full."
     if names & (sqlite.BUSY | postgresql.BUSY):
         return "The store is busy."
+    if names & (sqlite.READ_ONLY | postgresql.READ_ONLY):
+        return "The store cannot be written."
+    if BrokenIndex.sqlite_errorname in names:
+        return "The index of words is broken."
     if Replaced.sqlite_errorname in names:
         return "The file of the store was removed or replaced."
     return "The store does not answer."

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from peewee import (
     Expression,
     InternalError,
+    NotSupportedError,
     OperationalError,
     PeeweeException,
     PostgresqlDatabase,
@@ -33,6 +34,8 @@ COLLISIONS = {"40001", "40P01"}
 # What PostgreSQL calls other failures.
 FULL = "53100"
 BUSY = {"55P03", *COLLISIONS}
+# Whoever would write is told the one; the other is all that a standby says to who begins to.
+READ_ONLY = {"25006", "0A000"}
 # What PostgreSQL calls the kind of a column that says yes or no.
 BOOL = 16
 # By what a process that serves is known on a database server: the driver reads this of its environment.
@@ -134,13 +137,13 @@ class Server(PostgresqlDatabase):
             # To lock a table is the one thing that can be waited for before what is seen is settled.
             statement, self.manners.lock = f"{statement}; {self.manners.lock}", ""
         try:
-            super().execute_sql(statement)
+            self.send(statement)
         except OperationalError:
             if not self.is_lost():
                 self.rollback()
                 raise
             self.drop()
-            super().execute_sql(statement)
+            self.send(statement)
 
     def commit(self) -> None:
         try:
@@ -162,14 +165,23 @@ class Server(PostgresqlDatabase):
 
     def execute_sql(self, sql: str, params: Any = None) -> Any:
         try:
-            return super().execute_sql(sql, params)
+            return self.send(sql, params)
         except OperationalError:
             if self.in_transaction() or not self.is_lost():
                 raise
             self.drop()
             if not sql.startswith("SELECT"):
                 raise
+            return self.send(sql, params)
+
+    def send(self, sql: str, params: Any = None) -> Any:
+        """Send a statement; a store that takes no writing fails as one does that is full."""
+        try:
             return super().execute_sql(sql, params)
+        except (InternalError, NotSupportedError) as error:
+            if READ_ONLY.isdisjoint(causes(error)):
+                raise
+            raise OperationalError(*error.args) from error
 
     def probe(self) -> None:
         """Fail where the store cannot be used."""

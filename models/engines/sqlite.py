@@ -9,9 +9,9 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from peewee import DataError, Expression, OperationalError, Select, SqliteDatabase, Table
+from peewee import DatabaseError, DataError, Expression, OperationalError, Select, SqliteDatabase, Table
 
-from .shared import BUSY_SECONDS, HASTE, WORDS, Row, as_peewee_does, listed, quoted
+from .shared import BUSY_SECONDS, HASTE, WORDS, Row, as_peewee_does, causes, listed, quoted
 
 T = TypeVar("T")
 STATEMENTS = logging.getLogger("peewee")
@@ -22,12 +22,17 @@ SYNCHRONOUS = {"full": 2, "relaxed": 1}
 # What SQLite calls its failures.
 FULL = "SQLITE_FULL"
 BUSY = {"SQLITE_BUSY", "SQLITE_BUSY_RECOVERY", "SQLITE_LOCKED"}
+READ_ONLY = {"SQLITE_READONLY", "SQLITE_READONLY_DIRECTORY"}
 RUINED = ("SQLITE_NOTADB", "SQLITE_CORRUPT")
+# So fails what is asked of a broken index, which is a table to SQLite.
+BROKEN = ("SQLITE_CORRUPT", "SQLITE_ERROR")
 
 
 # The index of words: whatever is no ASCII counts as a letter, since the words in it are cut already.
 MAKE_WORDS = """
     CREATE VIRTUAL TABLE message_words USING fts5(words, tokenize = 'ascii', detail = none, columnsize = 0)"""
+# What a new index has of its own: a table whose inside cannot be read cannot be dropped either.
+EMPTY_WORDS = "REPLACE INTO message_words_data (id, block) VALUES (1, x''), (10, zeroblob(7))"
 WORDLESS = """
     SELECT id, conversation_id, body FROM message
     WHERE id > COALESCE((SELECT rowid FROM message_words ORDER BY rowid DESC LIMIT 1), 0)
@@ -51,6 +56,23 @@ class Replaced(OperationalError):
     """The file that was opened is not where it was: what is written now would be in no store."""
 
     sqlite_errorname = "REPLACED"
+
+
+class BrokenIndex(OperationalError):
+    """The index of words cannot be read; all that was said is there, of which it can be made anew."""
+
+    sqlite_errorname = "BROKEN_INDEX"
+
+
+@contextmanager
+def index_in_use() -> Iterator[None]:
+    """Work with the index of words, which may be broken in a store that is sound."""
+    try:
+        yield
+    except (DatabaseError, sqlite3.DatabaseError) as error:
+        if any(name.startswith(BROKEN) for name in causes(error)):
+            raise BrokenIndex("the index of words is broken") from error
+        raise
 
 
 class Embedded(SqliteDatabase):
@@ -231,6 +253,12 @@ class Embedded(SqliteDatabase):
         """
         self.execute_sql(MAKE_WORDS)
         self.do_after("DELETE", "message", "1 = 1", "DELETE FROM message_words WHERE rowid = OLD.id;")
+
+    def drop_words(self) -> None:
+        """Throw the index of words away, with whatever is in it."""
+        self.execute_sql("DROP TRIGGER message_after_delete")
+        self.execute_sql(EMPTY_WORDS)
+        self.execute_sql("DROP TABLE message_words")
 
     def wordless(self, most: int) -> list[Row]:
         """The id, conversation and body of the next messages that are not in the index of words."""

@@ -6,6 +6,8 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
+from peewee import PeeweeException
+
 from models import BACKUP, CHECK, TROUBLES, Job, close_store, database, impatient, now, transact
 
 from ..errors import Conflict
@@ -18,6 +20,8 @@ KEPT = 20
 # So many faults are told of; of all the others there is their number.
 MOST_TOLD = 100
 TELL_SECONDS = 2.0
+# Whatever a store says to a write that it does not take.
+REFUSED: tuple[type[Exception], ...] = (*TROUBLES, PeeweeException)
 
 
 def note_backup(file: Path, started_at: datetime.datetime) -> None:
@@ -30,8 +34,10 @@ def note_backup(file: Path, started_at: datetime.datetime) -> None:
         )
         forget_old(BACKUP)
 
-    with suppress(*TROUBLES):
+    try:
         transact(note, writes=True)
+    except REFUSED as error:
+        log.warning("the backup was not noted: %s", error)
 
 
 def forget_old(kind: str) -> None:

@@ -13,6 +13,7 @@ from models import (
     now,
     open_store,
     pending_migrations,
+    search,
     whole,
 )
 
@@ -31,11 +32,13 @@ def migrate_command(**values: Any) -> None:
     """Bring the store up to date with this program.
 
     An embedded store does so by itself at the next command, after a copy of it was made; a database server
-    only when asked to, so that all who use it can be stopped first.
+    only when asked to, so that all who use it can be stopped first. A broken index of words is made anew.
     """
     with reported(), shown() as begin:
-        steps = prepare(Settings(**values), migrating=True, begin=begin)
-    click.echo("\n".join(f"done: {step}" for step in steps) or "The store is up to date.")
+        done = prepare(Settings(**values), migrating=True, begin=begin)
+        begin("Checking the index of words", 0)
+        done += ["index of words"] * search.mend()
+    click.echo("\n".join(f"done: {each}" for each in done) or "The store is up to date.")
 
 
 @click.command(name="check", epilog=examples("switchboard check && echo all is well"))

@@ -2,8 +2,9 @@
 
 import os
 import shutil
+import signal
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
 import engines
@@ -12,6 +13,7 @@ from click.testing import CliRunner
 from conftest import Live
 from disks import small_disk
 from fleet import Connection, Refused, Room, assert_kept, crowd
+from rest_client import Chatter
 
 from models import close_store, database, open_store
 from server import demo
@@ -142,3 +144,67 @@ def refusal_of(door: Callable[[str], int]) -> int:
     with pytest.raises(Refused, match="removed or replaced") as refusal:
         door("lost")
     return refusal.value.code
+
+
+@contextmanager
+def made_read_only(cluster: engines.Cluster, name: str) -> Iterator[None]:
+    """The database takes no writing, as somebody has told it."""
+    cluster.sql(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    cluster.cut(name)
+    yield
+
+
+@contextmanager
+def made_a_standby(cluster: engines.Cluster, name: str) -> Iterator[None]:
+    """The database server only follows another one."""
+    mark = cluster.folder / "data" / "standby.signal"
+    cluster.end(signal.SIGINT)
+    mark.touch()
+    shutil.chown(mark, cluster.user)
+    cluster.start()
+    try:
+        yield
+    finally:
+        cluster.end(signal.SIGINT)
+        mark.unlink()
+        cluster.start()
+
+
+@pytest.mark.parametrize("harm", [made_read_only, made_a_standby])
+def test_a_store_that_takes_no_writing(
+    tmp_path: Path, harm: Callable[[engines.Cluster, str], AbstractContextManager[None]]
+) -> None:
+    """On a database that can only be read, reading goes on, and what would write is refused with 503."""
+    cluster = engines.cluster()
+    name = cluster.empty(tmp_path, "live").rpartition("/")[2]
+    live = Live(tmp_path, "--limits", "off", database=cluster.address(name))
+    ann, bob, script = live.member(), live.member(), live.script()
+    ann.rpc.new_conversation([bob.name], "Subject", "Body")
+    with harm(cluster, name):
+        reader = Chatter(live.address, bob.token, bob.id)
+        assert reader.get("/chat").status == 200
+        assert bob.rpc.get_inbox_stat()["inbox_unread_count"] == 1
+        assert script.PhoneApp_IsInCallByNumber("555-1") is False
+        refused = reader.post("/chat", {"userId": ann.id})
+        assert (refused.status, b"cannot be written" in refused.body) == (503, True)
+    live.stop()
+
+
+def test_a_broken_index_of_words(served: Live) -> None:
+    """Searches of a broken index are refused with 503, `check` names it, and `migrate` makes it anew."""
+    ann, bob = served.member(), served.member()
+    ann.rpc.new_conversation([bob.name], "Subject", "hello there")
+    reader = Chatter(served.address, bob.token, bob.id)
+    assert len(reader.get("/chat/search", words="hello").json) == 1
+    with served.store():
+        database.execute_sql(f"UPDATE message_words_data SET block = x'{'a5' * 64}'")
+    answer = reader.get("/chat/search", words="hello")
+    assert (answer.status, b"index of words is broken" in answer.body) == (503, True)
+    ann.rpc.new_conversation([bob.name], "Subject", "hello again")
+    place = ["--database", served.database, "--files", str(served.files)]
+    told = CliRunner().invoke(main, ["check", *place])
+    assert told.stdout == "index of words: it cannot be read; switchboard migrate makes it anew\n"
+    assert "done: index of words" in CliRunner().invoke(main, ["migrate", *place]).output
+    assert len(reader.get("/chat/search", words="hello").json) == 2
+    assert CliRunner().invoke(main, ["check", *place]).exit_code == 0
+    assert CliRunner().invoke(main, ["migrate", *place]).output == "The store is up to date.\n"

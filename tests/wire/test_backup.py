@@ -10,8 +10,10 @@ from click.testing import CliRunner
 from models import (
     Conversation,
     Event,
+    Job,
     Message,
     Position,
+    close_store,
     events_after,
     open_store,
     whole,
@@ -106,3 +108,18 @@ def test_a_store_in_use_is_replaced_only_by_force(used: Settings, tmp_path: Path
     assert result.exit_code == 1 and "--force" in result.output
     open_store(used.database)
     assert {message.body for message in Message.select()} == {"changed"}
+
+
+def test_a_store_that_is_only_read_is_backed_up(tmp_path: Path) -> None:
+    """Who may read the store and not write it makes a backup, of which the store then knows nothing."""
+    cluster = engines.cluster()
+    owned = cluster.empty(tmp_path, "owned")
+    cluster.sql("CREATE ROLE reader LOGIN IN ROLE pg_read_all_data")
+    address = owned.replace("//switchboard@", "//reader@")
+    made = tmp_path / "b.tar"
+    assert str(made) in run(Settings(database=address, files=str(tmp_path / "files")), "backup", str(made))
+    open_store(owned)
+    assert (made.exists(), Job.select().count()) == (True, 0)
+    close_store()
+    cluster.drop(owned)
+    cluster.sql("DROP ROLE reader")

@@ -175,6 +175,15 @@ def test_metrics_are_not_for_who_comes_by_a_proxy(private: Live, header: str) ->
         assert (answer.status, answer.body) == (404, page(private, "/nothing").body)
 
 
+@pytest.mark.parametrize("spelling", ["/metrics/", "/metrics//", "//metrics", "///metrics/", "/./metrics"])
+def test_metrics_have_one_spelling(watched: Live, spelling: str) -> None:
+    """What resembles /metrics is an address at which nothing is, so that a proxy keeps back one spelling."""
+    for verb in ("GET", "HEAD", "POST"):
+        answer = page(watched, spelling, verb)
+        assert (answer.status, answer.body) == (404, page(watched, "/nothing", verb).body)
+    assert page(watched, "/metrics?a=b").status == 200
+
+
 # What is counted
 
 

@@ -11,13 +11,16 @@ import pytest
 from peewee import OperationalError
 
 from models import (
+    TROUBLES,
     Position,
     User,
     address_shown,
     close_store,
+    database,
     name_key,
     record_event,
     transact,
+    trouble,
 )
 from models.events import events_after
 from server.actions import accounts
@@ -199,6 +202,20 @@ def test_what_follows_a_failure_is_not_lost_silently(store: Settings) -> None:
     except Exception:
         stored = 0
     assert User.select().count() == stored
+
+
+def test_a_store_that_takes_no_writing_says_so(store: Settings) -> None:
+    """What would write into a store that can only be read fails as one that is full does."""
+
+    def work() -> None:
+        is_embedded = engines.name == "sqlite"
+        database.execute_sql("PRAGMA query_only = 1" if is_embedded else "SET TRANSACTION READ ONLY")
+        add("ann")
+
+    with pytest.raises(TROUBLES) as failure:
+        transact(work, writes=True)
+    assert trouble(failure.value) == "The store cannot be written."
+    assert User.select().count() == 0
 
 
 NAMES = ["co-op", "co_op", "coop", "coöp", "zoe", "ärger", "éa", "ｅ", "\U0001f600"]

@@ -7,7 +7,7 @@ import engines
 import pytest
 from builders import Cast
 
-from models import search
+from models import database, search
 from server import gate
 from server.app import App
 from server.config import Settings
@@ -79,6 +79,30 @@ def test_what_was_sent_gets_into_the_index_by_itself(cast: Cast) -> None:
             while search.is_behind():
                 await asyncio.sleep(0.01)
         assert not task.done()
+        task.cancel()
+
+    asyncio.run(serve_for_a_while())
+    assert list(search.faults()) == []
+
+
+@pytest.mark.skipif(engines.name != "sqlite", reason="where the index of words is filled later")
+def test_a_broken_index_is_filled_once_it_is_mended(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server whose index of words is broken goes on, and fills it when it has been made anew."""
+    monkeypatch.setattr(gate, "MINUTE", 0.01)
+    cast.ann.starts("Lunch", cast.bob)
+    database.execute_sql(f"UPDATE message_words_data SET block = x'{'a5' * 64}'")
+    assert list(search.faults()) == [
+        "index of words: it cannot be read; switchboard migrate makes it anew",
+    ]
+
+    async def serve_for_a_while() -> None:
+        task = asyncio.create_task(gate.keep_found())
+        await asyncio.sleep(0.3)
+        assert search.mend()
+        cast.ann.starts("Dinner", cast.bob)
+        async with asyncio.timeout(30):
+            while search.is_behind():
+                await asyncio.sleep(0.01)
         task.cancel()
 
     asyncio.run(serve_for_a_while())
