@@ -173,6 +173,7 @@ messages_found = Prepared(_found)
 def search(user_id: int, words: list[str], before: int | None, limit: int) -> list[Any]:
     """The newest messages with all of the *words* that the user can read, below the id *before* if given."""
     found: list[Any] = []
+    older = LARGEST if before is None else before
     places = places_to_read(user=user_id)
     for start in range(0, len(places), AT_ONCE):
         some = places[start : start + AT_ONCE]
@@ -182,6 +183,6 @@ def search(user_id: int, words: list[str], before: int | None, limit: int) -> li
             break
         wanted = database.obj.wanted(words, [f"{PLACE}{place.conversation_id}" for place in some])
         with index_in_use():
-            found += messages_found(user=user_id, wanted=wanted, before=before or LARGEST, limit=limit)
+            found += messages_found(user=user_id, wanted=wanted, before=older, limit=limit)
         found = sorted(found, key=lambda row: row.id, reverse=True)[:limit]
     return found
