@@ -71,7 +71,7 @@ def call(live: Live, name: str, values: list[Any], headers: Mapping[str, str]) -
 
 
 def post(live: Live, name: str, values: dict[str, Any], headers: Mapping[str, str]) -> Answer:
-    boundary, body = encode_multipart({"method_name": name, **values})
+    boundary, body = encode_multipart({"method_name": name, **values}, "between-parts")
     form = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
     return answer_to(Request(f"{live.address}/mobiquo/upload.php", body, {**form, **headers}))
 

@@ -38,6 +38,8 @@ from server.visits import Script
 from server.wire.declare import Method, Param
 from server.wire.types import ID, IDS, KEY, STRING, Array, Looked
 
+# The library makes some that are longer than they may be.
+BOUNDARY = "between-parts"
 XML, FORM, REST = "XML-RPC", "a form", "REST"
 PASSWORD = "a long password"
 SECONDS = 30
@@ -253,7 +255,7 @@ class Cast:
 
     def upload(self, who: str, **more: str) -> dict[str, Any]:
         """A file that somebody has uploaded and not sent."""
-        boundary, body = encode_multipart({"attachment": a_picture(), **more})
+        boundary, body = encode_multipart({"attachment": a_picture(), **more}, BOUNDARY)
         media_type = f"multipart/form-data; boundary={boundary}"
         answer = self.client.send(
             "POST", "/mobiquo/upload.php", body, Content_Type=media_type, **self.token(who)
@@ -345,7 +347,7 @@ def written(deed: Deed, values: dict[str, Any]) -> tuple[str, str, bytes, str]:
     if deed.kind == XML:
         return deed.verb, deed.path, dumps(positional(deed, values), deed.method.name).encode(), "text/xml"
     if deed.kind == FORM:
-        boundary, body = encode_multipart({"method_name": deed.method.name, **values})
+        boundary, body = encode_multipart({"method_name": deed.method.name, **values}, BOUNDARY)
         return deed.verb, deed.path, body, f"multipart/form-data; boundary={boundary}"
     path = deed.path.format(**values)
     rest = {name: value for name, value in values.items() if f"{{{name}}}" not in deed.path}
