@@ -227,7 +227,7 @@ def test_people_are_listed_page_by_page(live: Live, at_boss: Browser) -> None:
     with live.store():
         accounts.disable(accounts.named(names[0]))
         accounts.edit_user(
-            accounts.named(names[1]), is_admin=True, number="555-777001", identifier="license:77"
+            accounts.named(names[1]), is_admin=True, number="555-777001", identifier="license:of-crowd"
         )
     page, seen = at_boss.opens("/admin/people", name="cROWD"), list[list[str]]()
     pages_read = 1
@@ -242,7 +242,7 @@ def test_people_are_listed_page_by_page(live: Live, at_boss: Browser) -> None:
     about = {row[0].split()[0]: row for row in seen}
     assert about[names[0]][0] == f"{names[0]} disabled"
     assert about[names[1]][0] == f"{names[1]} administrator"
-    assert about[names[1]][2:4] == ["555-777001", "license:77"]
+    assert about[names[1]][2:4] == ["555-777001", "license:of-crowd"]
 
 
 def test_a_person_is_seen_with_what_opens_something(live: Live, ann: Member, at_boss: Browser) -> None:

@@ -1,6 +1,7 @@
 """Pages in a real browser: their use, what they load, how they fit, and whether everybody can read them."""
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from conftest import Live, Member
 from page_client import Browser
+from playwright.sync_api import expect
 from rest_client import Chatter
 
 from models import BACKUP, CHECK, Job, now
@@ -102,7 +104,7 @@ def test_an_open_page_follows_what_happens(
     ann.rpc.new_conversation([member.name], b"Race", b"Saturday")
     inbox.bring_to_front()
     inbox.wait_for_selector("text=Race")
-    inbox.wait_for_function("document.title.startsWith('(')")
+    expect(inbox).to_have_title(re.compile(r"\("))
     context.close()
 
 
@@ -291,7 +293,7 @@ def test_a_keyboard_is_enough(browser: Any, live: Live, member: Member, place: s
     """The first key leads past the head of the page, and every form is sent from the keyboard."""
     page = browser.new_page()
     page.goto(f"{live.address}/login")
-    page.wait_for_function("document.activeElement.id === 'name'")
+    page.wait_for_selector("#name:focus")
     page.keyboard.type(member.name)
     page.keyboard.press("Tab")
     page.keyboard.type(PASSWORD)
@@ -337,7 +339,7 @@ def test_a_program_is_copied(browser: Any, live: Live) -> None:
     page.goto(f"{live.address}/docs/cookbook")
     assert page.locator("button").count() == page.locator(".entry pre").count() > 10
     page.locator("button").first.click()
-    page.wait_for_function("['Copied', 'Marked'].includes(document.querySelector('button').textContent)")
+    expect(page.locator("button").first).to_have_text(re.compile("^(Copied|Marked)$"))
     page.close()
 
 

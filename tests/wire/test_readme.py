@@ -199,7 +199,9 @@ def test_what_a_page_does_works(served: Served, browser: Any) -> None:
     }}""",
         served.tokens["ann"],
     )
-    page.wait_for_function("counted.length > 0")
+    page.evaluate(
+        "new Promise(go => { const look = () => counted.length ? go() : setTimeout(look, 20); look() })"
+    )
     page.close()
 
 
