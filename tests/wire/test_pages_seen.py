@@ -18,7 +18,8 @@ from server.actions import accounts
 
 PASSWORD = "right and long"
 ADMIN = ("/admin", "/admin/people", "/admin/people/{id}", "/admin/keys")
-WIDTHS, SCHEMES = (360, 1280), ("light", "dark")
+# What fits is a matter of the width alone, and contrast one of the scheme.
+SCREENS = ((360, "dark"), (1280, "light"))
 PATHS = (
     *("/", "/docs", "/docs/cookbook", "/login"),
     *("/inbox", "/inbox/new", "/inbox/{place}", "/inbox/search?words=so", "/inbox/999999999"),
@@ -343,8 +344,7 @@ def test_a_program_is_copied(browser: Any, live: Live) -> None:
     page.close()
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize(("width", "scheme"), SCREENS)
 def test_pages_fit_and_ask_for_nothing_else(
     browser: Any, live: Live, member: Member, place: str, width: int, scheme: str
 ) -> None:
@@ -364,8 +364,7 @@ def test_pages_fit_and_ask_for_nothing_else(
     assert [text for text in said if "404" not in text] == []
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize(("width", "scheme"), SCREENS)
 def test_everybody_can_read_pages(
     browser: Any, axe: str, live: Live, member: Member, place: str, width: int, scheme: str
 ) -> None:
