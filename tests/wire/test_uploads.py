@@ -196,7 +196,7 @@ def test_a_form_over_the_limit_is_refused_unread(live: Live) -> None:
     connection.close()
 
 
-@pytest.mark.parametrize(("length", "status"), [(70, 200), (71, 400)])
+@pytest.mark.parametrize(("length", "status"), [(100, 200), (101, 400)])
 def test_a_boundary_has_an_end(live: Live, length: int, status: int) -> None:
     """A boundary longer than one may be is refused: what is made of each is kept for a while."""
     boundary = "b" * length
