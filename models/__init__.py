@@ -1,5 +1,8 @@
 """The store: tables and the queries that belong to them. Knows the rules of data and no wire."""
 
+from . import sparing as sparing
+
+# isort: split
 from . import check, search, whole, work
 from .allowances import Allowance, allowance_spent, allowance_wait, use_allowance
 from .base import (

@@ -76,12 +76,7 @@ class Live:
         self.log = (folder / "live.log").open("w")
         # It leads a group of its own, so that all of its processes can be killed at once.
         self.process = subprocess.Popen(
-            [*command, *options],
-            stdout=subprocess.PIPE,
-            stderr=self.log,
-            text=True,
-            env=engines.surroundings(self.database),
-            start_new_session=True,
+            [*command, *options], stdout=subprocess.PIPE, stderr=self.log, text=True, start_new_session=True
         )
         self.address = self.wait()
         self.proxies: list[Any] = []

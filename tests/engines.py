@@ -24,8 +24,6 @@ from models import close_store, database, migrate, open_store
 from models.base import Prepared
 
 BINARIES = Path("/usr/lib/postgresql")
-# What stands there is found before what is installed.
-PLAIN = Path(__file__).with_name("plain")
 START_SECONDS = 30
 numbers = count(1)
 
@@ -331,14 +329,6 @@ class Pooled(Cluster):
         self.pooler.kill()
         self.pooler.wait()
         super().stop()
-
-
-def surroundings(address: str) -> dict[str, str]:
-    """The environment of a program that serves the store at *address*: with a driver only if it needs one."""
-    if not address.startswith("sqlite:"):
-        return dict(os.environ)
-    paths = [str(PLAIN), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
 
 
 def filled(query: Prepared) -> list[Any]:

@@ -1,6 +1,8 @@
 """Who may import whom, read off the source."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -106,6 +108,15 @@ def test_imports_point_inward(path: Path) -> None:
         theirs = layer(module)
         if mine and module.split(".")[0] in ("models", "server") and module != "server.__version__":
             assert theirs in {mine} | MAY_IMPORT[mine], f"{path} imports {module}"
+
+
+def test_no_driver_is_loaded_before_it_is_needed() -> None:
+    """A process beside SQLite takes neither the time nor the memory of what talks to PostgreSQL."""
+    said = (
+        "import sys, server.gate, server.__main__; print('peewee' in sys.modules, 'psycopg' in sys.modules)"
+    )
+    ended = subprocess.run([sys.executable, "-c", said], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ended.stdout.split() == ["True", "False"]
 
 
 @pytest.mark.parametrize(

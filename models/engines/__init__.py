@@ -10,7 +10,7 @@ from pathlib import Path
 from peewee import OperationalError
 
 from . import postgresql, sqlite
-from .postgresql import SERVING, Server, find_driver, refuse_unreadable
+from .postgresql import SERVING, Server, has_driver, refuse_unreadable
 from .shared import WORDS, Row, causes
 from .sqlite import BrokenIndex, Embedded, Replaced, end_log, index_in_use, options
 
@@ -39,7 +39,7 @@ Engine = Embedded | Server
 def engine_at(url: str, durability: str) -> Engine:
     """The engine behind *url*, not yet connected."""
     if url.startswith(SERVERS):
-        if find_driver() is None:
+        if not has_driver():
             raise RuntimeError("psycopg is missing, please install switchboard[postgresql]")
         refuse_unreadable(url)
         return Server(url, durability)
@@ -75,10 +75,6 @@ def trouble(error: BaseException) -> str:
     return "The store does not answer."
 
 
-def driver_troubles() -> tuple[type[Exception], ...]:
-    driver = find_driver()
-    return (sqlite3.OperationalError, driver.OperationalError) if driver else (sqlite3.OperationalError,)
-
-
-# What an engine's driver raises where it cannot go on; peewee wraps only what comes before the first row.
-TROUBLES: tuple[type[Exception], ...] = (OperationalError, *driver_troubles())
+# What is raised where a store cannot go on. Of SQLite's peewee wraps only what comes before the first row;
+# PostgreSQL's driver has all rows by then.
+TROUBLES: tuple[type[Exception], ...] = (OperationalError, sqlite3.OperationalError)

@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from types import ModuleType
 from typing import Any, TypeVar
 
 from peewee import (
@@ -16,6 +15,7 @@ from peewee import (
     OperationalError,
     PeeweeException,
     PostgresqlDatabase,
+    Psycopg3Adapter,
     Select,
     Table,
     fn,
@@ -56,6 +56,28 @@ WORDS_OF = """
     END $$"""
 
 
+class Adapter(Psycopg3Adapter):
+    """Between peewee, which was loaded without the driver, and the driver."""
+
+    def __init__(self) -> None:
+        import psycopg
+        from psycopg.pq import TransactionStatus
+
+        super().__init__()
+        self.driver = psycopg
+        self.txn_idle, self.txn_inerror = TransactionStatus.IDLE, TransactionStatus.INERROR
+        self.txn_unknown = TransactionStatus.UNKNOWN
+
+    def check_driver(self) -> None:
+        pass
+
+    def connect(self, db: PostgresqlDatabase, **terms: Any) -> Any:
+        return self.driver.connect(db.database, **terms)
+
+    def get_binary_type(self) -> Any:
+        return self.driver.Binary
+
+
 class Unsure(OperationalError):
     """The connection was lost while a transaction was committed: nobody can tell whether it was."""
 
@@ -73,6 +95,7 @@ class Server(PostgresqlDatabase):
     Nothing is kept in a session between transactions, so that a pooler may stand between.
     """
 
+    psycopg2_adapter = psycopg3_adapter = Adapter
     is_embedded = False
     id_ending = ""
     has_turns = True
@@ -92,7 +115,6 @@ class Server(PostgresqlDatabase):
         self.commits = "" if durability == "full" else "; SET LOCAL synchronous_commit = off"
         super().__init__(
             url.replace("postgres://", "postgresql://", 1),
-            prefer_psycopg3=True,
             prepare_threshold=None,
             connect_timeout=BUSY_SECONDS,
             client_encoding="utf8",
@@ -344,10 +366,10 @@ def refuse_unreadable(url: str) -> None:
         ) from None
 
 
-def find_driver() -> ModuleType | None:
-    """What talks to PostgreSQL, which is installed only where it is wanted."""
+def has_driver() -> bool:
+    """Whether there is what talks to PostgreSQL, which is installed only where it is wanted."""
     with suppress(ImportError):
         import psycopg
 
-        return psycopg
-    return None
+        return bool(psycopg.__version__)
+    return False

@@ -100,11 +100,15 @@ def head(length: int, *lines: str) -> bytes:
     ).encode()
 
 
+def started_by(pid: int) -> list[int]:
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(word) for task in tasks for word in task.read_text().split()]
+
+
 def workers_of(pid: int) -> list[int]:
     """The processes that a server has started to answer calls, and that still run."""
-    tasks = Path(f"/proc/{pid}/task").glob("*/children")
-    started = [int(word) for task in tasks for word in task.read_text().split()]
-    return [each for each in started if b"resource_tracker" not in Path(f"/proc/{each}/cmdline").read_bytes()]
+    lines = {each: Path(f"/proc/{each}/cmdline").read_bytes() for each in started_by(pid)}
+    return [each for each, line in lines.items() if b"resource_tracker" not in line]
 
 
 def memory(live: Live, line: str = "VmRSS") -> int:
@@ -530,6 +534,21 @@ def hostile_bodies(packed: bytes) -> list[Callable[[Live], Any]]:
         lambda live: raw(live, head(LIMIT) + b"x" * (LIMIT - 1)).close(),
         *(lambda live, text=text: post(live, text) for text in texts),
     ]
+
+
+def test_an_idle_server_is_small(tmp_path: Path) -> None:
+    """All processes of a server that has just begun take together less than 80 MB of their own."""
+    server = Live(tmp_path, database=f"sqlite:///{tmp_path}/idle.db")
+    try:
+        pids = [server.process.pid, *started_by(server.process.pid)]
+        rolled = [Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in pids]
+    finally:
+        server.stop()
+    shares = [
+        int(found[1]) for each in rolled for found in re.finditer(r"^Pss:\s+(\d+) kB", each, re.MULTILINE)
+    ]
+    assert len(shares) == len(pids) > 2
+    assert sum(shares) * 1024 < 80 * MEGABYTE
 
 
 def test_memory_stays_flat(served: Live) -> None:
