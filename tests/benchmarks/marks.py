@@ -5,6 +5,7 @@ import statistics
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from tempfile import TemporaryDirectory
 
 import calls
 import click
@@ -22,6 +23,7 @@ from stores import WRITERS as WRITING
 LEAN = {"get_conversation (20)": 2.0, "get_conversations (20)": 2.0, "reply_conversation": 2.5}
 SIZE, CONVERSATIONS, ROOM, STAT, WRITERS = 1.2, 1.3, 3.0, 1.5, 0.8
 MEGABYTES, GROWTH = 200, 1.05
+FIRST_ANSWER, IDLE_MEGABYTES, STARTS = 2.0, 80, 5
 # Where it is not clear whether a mark is held, there are so many times as many rounds.
 DOUBTFUL = 4
 MANY_WRITERS, WRITING_SECONDS, WRITING_ROUNDS = 8, 1.0, 5
@@ -69,6 +71,23 @@ class Run:
             if not ratio.low <= mark <= ratio.high:
                 break
         return Mark(what, ratio.median, mark, str(found))
+
+
+def beginning(run: Run) -> Iterator[Mark]:
+    """A server with a new store: its first answer, and what all of its processes take while nobody asks."""
+    if run.kind != "sqlite":
+        return
+    first, idle = [], []
+    for _ in range(STARTS):
+        with TemporaryDirectory() as folder, served.serving(f"sqlite:///{folder}/new.db") as server:
+            first.append(server.first_answer)
+            idle.append(server.memory().whole)
+    yield Mark("first answer of a new server, seconds", statistics.median(first), FIRST_ANSWER, spread(first))
+    yield Mark("memory of a new server, MB", statistics.median(idle), IDLE_MEGABYTES, spread(idle))
+
+
+def spread(found: list[float]) -> str:
+    return f"{min(found):.2f} to {max(found):.2f}"
 
 
 def lean(run: Run) -> Iterator[Mark]:
@@ -208,6 +227,7 @@ def told(held: Memory) -> str:
 
 
 SUBJECTS: dict[str, Callable[[Run], Iterator[Mark]]] = {
+    "beginning": beginning,
     "lean": lean,
     "inbox": inbox,
     "conversations": conversations,

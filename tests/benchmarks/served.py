@@ -14,8 +14,6 @@ from typing import NamedTuple
 
 READY = re.compile(r"ready at http://([^:/]+):(\d+)/")
 CHECKOUT = Path(__file__).parents[2]
-# Whose packages the servers get: those of a store in a file do without the driver of PostgreSQL.
-PYTHON = os.environ.get("SERVER_PYTHON", sys.executable)
 # A mapping, by the path at the end of its first line, and its share of what is in memory.
 MAPPING = re.compile(r"^[0-9a-f]+-[0-9a-f]+ \S+ \S+ \S+ \d+ *(.*)\n(?:[A-Z].*\n)*?Pss: +(\d+)", re.MULTILINE)
 STORE = re.compile(r"\.db(-wal|-shm)?$")
@@ -32,16 +30,21 @@ class Memory(NamedTuple):
 
 
 class Served:
-    """A running server and its processes; where calls are compared they may be kept to *one_core*."""
+    """A running server and its processes, and after how many seconds it gave its first answer.
+
+    Where calls are compared they may be kept to *one_core*.
+    """
 
     one_core = True
 
     def __init__(self, command: list[str], folder: Path) -> None:
+        began = time.monotonic()
         self.process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         for line in self.process.stdout:
             if found := READY.search(line):
                 self.host, self.port = found[1], int(found[2])
+                self.first_answer = time.monotonic() - began
                 return
         raise SystemExit("the server did not start")
 
@@ -151,7 +154,7 @@ def files_of(pid: int) -> set[str]:
 def serving(database: str, *options: str, checkout: Path = CHECKOUT) -> Iterator[Served]:
     """The real server of a checkout, without limits on how often something may be done."""
     fixed = ["--port", "0", "--database", database, "--limits", "off", "--log-level", "warning"]
-    served = Served([PYTHON, "-m", "server", "serve", *fixed, *options], checkout)
+    served = Served([sys.executable, "-m", "server", "serve", *fixed, *options], checkout)
     try:
         served.settle()
         yield served
@@ -164,7 +167,7 @@ def lean(database: str) -> Iterator[Served]:
     """The leanest program that answers some of the calls from the same store."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    served = Served([PYTHON, "lean.py", database, str(port)], Path(__file__).parent)
+    served = Served([sys.executable, "lean.py", database, str(port)], Path(__file__).parent)
     try:
         yield served
     finally:
