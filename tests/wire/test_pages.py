@@ -118,6 +118,43 @@ def test_long_conversations_are_read_page_by_page(ann: Member, bob: Member, at_b
     assert at_bob.opens(page.tree.cssselect("a[rel=next]")[0].get("href")).texts(".message .body")[-1] == "24"
 
 
+def opened_at(browser: Browser, page: Page) -> str:
+    """What stands where a browser opens the only conversation in a list."""
+    [link] = page.tree.cssselect(".list a.row")
+    path, _, place = link.get("href").partition("#")
+    return browser.opens(path).text(f"#{place} .body")
+
+
+def test_a_conversation_opens_at_what_is_new(ann: Member, bob: Member, at_bob: Browser) -> None:
+    """The list leads to the first unread message, however many came after it, else to the newest one."""
+    place = begun(ann, bob, body="0")
+    for number in range(1, 45):
+        ann.rpc.reply_conversation(place, str(number).encode())
+    for first in ("0", "20", "40", "44"):
+        assert opened_at(at_bob, at_bob.opens("/inbox")) == first
+    assert at_bob.opens("/inbox").texts(".list .unread") == []
+    ann.rpc.reply_conversation(place, b"45")
+    assert opened_at(at_bob, at_bob.opens("/inbox")) == "45"
+
+
+def test_what_was_not_shown_is_not_read(ann: Member, bob: Member, at_bob: Browser) -> None:
+    """Who looks past unread messages is told of them, and they stay unread until he says otherwise."""
+    place = begun(ann, bob, body="0")
+    for number in range(1, 45):
+        ann.rpc.reply_conversation(place, str(number).encode())
+    for _ in range(2):
+        page = at_bob.opens(f"/inbox/{place}")
+        assert page.texts(".message .body")[-1] == "44"
+        assert "Messages 26 to 45 of 45" in page.texts("p")
+        assert bob.rpc.get_conversations()["list"][0]["unread_num"] == 45
+    [link] = page.tree.cssselect(".gap a")
+    assert at_bob.opens(link.get("href").partition("#")[0]).texts(".message .body")[0] == "0"
+    assert bob.rpc.get_conversations()["list"][0]["unread_num"] == 25
+    page = at_bob.sends(f"/inbox/{place}/read")
+    assert page.tree.cssselect(".gap") == []
+    assert bob.rpc.get_conversations()["list"][0]["unread_num"] == 0
+
+
 def test_markup_of_the_forum_is_shown(ann: Member, bob: Member, at_bob: Browser) -> None:
     """BBCode is shown as what it means; a picture is a link, so that nothing is loaded from elsewhere."""
     link, picture = "[url=http://a.example/?x=1&y=2]there[/url]", "[img]http://b.example/c.png[/img]"

@@ -3,9 +3,11 @@
 import os
 import re
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from conftest import Live, Member
@@ -239,6 +241,43 @@ def test_what_can_be_said_is_up_to_date(
 def say_more(author: Member, reader: Member) -> None:
     """Something of which the reader's pages hear."""
     author.rpc.new_conversation([reader.name], b"Race", b"Saturday")
+
+
+def test_what_comes_is_heard(inside: Any, live: Live, ann: Member, member: Member, place: str) -> None:
+    """Whoever listens to a page is told who has said something new, on list and conversation, and no more."""
+    inbox, talk = opened(inside, live, "/inbox"), opened(inside, live, f"/inbox/{place}")
+    member.rpc.reply_conversation(place, b"My own")
+    for page in (inbox, talk):
+        page.wait_for_selector("text=My own")
+        assert page.locator("#news[role=status]").text_content() == ""
+    ann.rpc.reply_conversation(place, b"Hers")
+    for page in (inbox, talk):
+        expect(page.locator("#news")).to_have_text(f"New message from {ann.name}")
+
+
+def test_times_are_the_reader_s(browser: Any, live: Live, ann: Member, member: Member, place: str) -> None:
+    """Moments are told in the zone and language of the browser, also of what comes while a page is open."""
+    context = browser.new_context(timezone_id="Asia/Kathmandu", locale="de-DE")
+    page = context.new_page()
+    log_in(page, live, member)
+    page.goto(f"{live.address}/inbox/{place}")
+    ann.rpc.reply_conversation(place, b"Hers")
+    page.wait_for_selector("text=Hers")
+    for time in page.locator("time").all():
+        moment = datetime.fromisoformat(time.get_attribute("datetime")).astimezone(ZoneInfo("Asia/Kathmandu"))
+        assert time.text_content() == f"{moment:%d.%m.%Y, %H:%M}"
+    assert page.locator("time").count() == 2
+    context.close()
+
+
+def test_two_keys_send(inside: Any, live: Live, ann: Member, member: Member, place: str) -> None:
+    """Ctrl+Enter in the text of a message sends it, and Enter alone is a new line."""
+    page = inside.new_page()
+    page.goto(f"{live.address}/inbox/{place}")
+    page.locator("#body").press_sequentially("One\ntwo")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_url("**#m*")
+    assert ann.rpc.get_conversation(place)["list"][-1]["msg_content"] == b"One\ntwo"
 
 
 def test_the_keyboard_stays_where_it_is(
