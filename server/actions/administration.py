@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from models import AccessToken, User, name_key
+from models import AccessToken, ServerKey, User, name_key
 
 from ..errors import BadInput, NotFound
 from . import accounts
@@ -32,9 +32,23 @@ def disable(admin: User, user: User) -> None:
 
 def revoke_token(user: User, token_id: int) -> None:
     """Make an access token worthless, if it is this user's."""
-    if not user.tokens.where(AccessToken.id == token_id).exists():
+    accounts.revoke_token(token(user, token_id).id)
+
+
+def token(user: User, token_id: int) -> AccessToken:
+    """The access token with this id, if it is this user's."""
+    found: AccessToken | None = user.tokens.where(AccessToken.id == token_id).first()
+    if found is None:
         raise NotFound(f"There is no access token {token_id}.")
-    accounts.revoke_token(token_id)
+    return found
+
+
+def key(key_id: int) -> ServerKey:
+    """The server key with this id."""
+    found: ServerKey | None = ServerKey.get_or_none(ServerKey.id == key_id)
+    if found is None:
+        raise NotFound(f"There is no server key {key_id}.")
+    return found
 
 
 def add_key(label: str) -> str:

@@ -309,6 +309,17 @@ def test_pages_are_not_kept(at_ann: Browser) -> None:
     assert at_ann.get("/inbox").header("Cache-Control") == "no-store"
 
 
+def test_a_browser_finds_its_way_from_nowhere(live: Live, at_ann: Browser) -> None:
+    """Where nothing is a browser gets a page that leads back, and any other client the words alone."""
+    accept = "text/html,application/xhtml+xml,*/*;q=0.8"
+    for browser, back in ((Browser(live), "/"), (at_ann, "/inbox")):
+        page = Page(browser.send("GET", "/nope", Accept=accept))
+        assert (page.status, page.tree.cssselect("main a")[0].get("href")) == (404, back)
+    for verb, head in (("GET", {}), ("GET", {"Accept": "*/*"}), ("POST", {"Accept": accept})):
+        answer = at_ann.send(verb, "/nope", **head)
+        assert (answer.status, answer.body) == (404, b"There is nothing at this address.\n")
+
+
 def test_a_wrong_verb_is_told_which_are_right(at_ann: Browser) -> None:
     """Another verb than those of a page is refused, as everywhere."""
     answer = at_ann.send("DELETE", "/inbox")

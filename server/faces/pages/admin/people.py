@@ -9,6 +9,7 @@ from ....visits import Administrator
 from ....wire.pages import Go, Shown, View
 from ....wire.types import Id
 from ..door import office
+from .sure import sure
 
 PAGE = 50
 # Of one person's sessions and tokens so many are shown, the newest.
@@ -45,6 +46,18 @@ def person(user_id: Id) -> Shown:
     return View("admin_person.html", values)
 
 
+@office.route("GET", "/admin/people/{user_id}/disable", transaction="read")
+def ask_to_disable(user_id: Id) -> Shown:
+    """Ask whether a person shall be shut out.
+
+    :param user_id: the person
+    """
+    what = (
+        "Sessions, access tokens and calls end for good. Enabled again, one comes in with the old password."
+    )
+    return asked(user_id, "Disable {}?", what, "disable", "Disable")
+
+
 @office.route("POST", "/admin/people/{user_id}/disable")
 def disable(admin: Administrator, /, user_id: Id) -> Shown:
     """Shut a person out.
@@ -65,6 +78,16 @@ def enable(user_id: Id) -> Shown:
     return shown_again(user_id)
 
 
+@office.route("GET", "/admin/people/{user_id}/end", transaction="read")
+def ask_to_end_sessions(user_id: Id) -> Shown:
+    """Ask whether all sessions of a person shall end.
+
+    :param user_id: the person
+    """
+    what = "In each browser and app one has to log in again. Access tokens stay."
+    return asked(user_id, "End all sessions of {}?", what, "end", "End them")
+
+
 @office.route("POST", "/admin/people/{user_id}/end")
 def end_sessions(user_id: Id) -> Shown:
     """End all sessions of a person.
@@ -73,6 +96,20 @@ def end_sessions(user_id: Id) -> Shown:
     """
     accounts.end_sessions(administration.person(user_id))
     return shown_again(user_id)
+
+
+@office.route("GET", "/admin/people/{user_id}/tokens/{token_id}", transaction="read")
+def ask_to_revoke_token(user_id: Id, token_id: Id) -> Shown:
+    """Ask whether an access token of a person shall be worthless.
+
+    :param user_id: the person
+    :param token_id: the token
+    """
+    token = administration.token(administration.person(user_id), token_id)
+    what = (
+        f"{token.label or token.id}: whatever comes with this token is let in no more. It cannot be undone."
+    )
+    return asked(user_id, "Revoke this access token of {}?", what, f"tokens/{token_id}", "Revoke it")
 
 
 @office.route("POST", "/admin/people/{user_id}/tokens/{token_id}")
@@ -84,6 +121,12 @@ def revoke_token(user_id: Id, token_id: Id) -> Shown:
     """
     administration.revoke_token(administration.person(user_id), token_id)
     return shown_again(user_id)
+
+
+def asked(user_id: int, question: str, what: str, place: str, words: str) -> View:
+    """The question about a person that stands at this *place* below his own."""
+    name, path = administration.person(user_id).username, f"/admin/people/{user_id}"
+    return sure(question.format(name), what, f"{path}/{place}", words, path)
 
 
 def shown_again(user_id: int) -> Go:
