@@ -155,6 +155,14 @@ def test_what_was_not_shown_is_not_read(ann: Member, bob: Member, at_bob: Browse
     assert bob.rpc.get_conversations()["list"][0]["unread_num"] == 0
 
 
+def test_what_was_found_is_marked(ann: Member, bob: Member, at_bob: Browser) -> None:
+    """A hit shows the words that were looked for, wherever in a message they stand, and its text as text."""
+    begun(ann, bob, body=f"{'hay ' * 100}<i>Needle</i> [b]in[/b] it")
+    page = at_bob.opens("/inbox/search", words="needle IT")
+    assert page.texts(".said mark") == ["Needle", "it"]
+    assert "hay <i>Needle</i> in it" in page.text(".said")
+
+
 def test_markup_of_the_forum_is_shown(ann: Member, bob: Member, at_bob: Browser) -> None:
     """BBCode is shown as what it means; a picture is a link, so that nothing is loaded from elsewhere."""
     link, picture = "[url=http://a.example/?x=1&y=2]there[/url]", "[img]http://b.example/c.png[/img]"
