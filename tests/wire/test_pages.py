@@ -27,6 +27,13 @@ def test_the_first_page_names_every_door(live: Live) -> None:
         assert any(text.startswith(f"{live.address}{path}") for text in page.texts("code"))
 
 
+def test_the_reference_is_a_link_away(live: Live, at_ann: Browser) -> None:
+    """The head of each page leads to the reference, and who cannot log in reads who makes accounts."""
+    for browser in (Browser(live), at_ann):
+        assert browser.opens("/").tree.cssselect("nav a[href='/docs']")
+    assert any("administrator makes accounts" in text for text in Browser(live).opens("/login").texts("p"))
+
+
 def test_who_is_not_known_logs_in_and_gets_what_he_wanted(live: Live) -> None:
     """A page that asks for a member leads to the login, and from there back to itself."""
     member = live.member(password=PASSWORD)

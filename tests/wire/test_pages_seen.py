@@ -19,7 +19,7 @@ from models import BACKUP, CHECK, Job, now
 from server.actions import accounts
 
 PASSWORD = "right and long"
-ADMIN = ("/admin", "/admin/people", "/admin/people/{id}", "/admin/keys")
+ADMIN = ("/admin", "/admin/people", "/admin/people/{id}", "/admin/people/{id}/end", "/admin/keys")
 WIDTHS, SCHEMES = (360, 1280), ("light", "dark")
 # The longest pages would take most of the time: these two ways show each width and each scheme.
 LONGEST, WAYS = ("/docs", "/docs/cookbook"), ((360, "dark"), (1280, "light"))
@@ -382,6 +382,20 @@ def test_a_program_is_copied(browser: Any, live: Live) -> None:
     page.locator("button").first.click()
     expect(page.locator("button").first).to_have_text(re.compile("^(Copied|Marked)$"))
     page.close()
+
+
+def test_a_new_key_is_seen_whole_and_copied(inside: Any, live: Live) -> None:
+    """On a phone too a new key is seen to its end, and a button copies it."""
+    page = inside.new_page()
+    page.set_viewport_size({"width": 360, "height": 800})
+    page.goto(f"{live.address}/admin/keys")
+    page.fill("#label", "my game server")
+    page.click("text=Make a key")
+    cut = "[...document.querySelectorAll('pre')].filter((each) => each.scrollWidth > each.clientWidth).length"
+    assert page.evaluate(cut) == 0 and not page.evaluate(TOO_WIDE)
+    button = page.get_by_role("button", name="Copy my game server")
+    button.click()
+    expect(button).to_have_text(re.compile("^(Copied|Marked)$"))
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
