@@ -314,11 +314,39 @@ def test_a_token_is_revoked(live: Live, ann: Member, bob: Member, at_boss: Brows
     assert not works(ann)
 
 
-@pytest.mark.parametrize("path", ["", "/disable", "/enable", "/end", "/tokens/1"])
+@pytest.mark.parametrize("path", ["", "/disable", "/enable", "/end", "/password", "/tokens/1"])
 def test_nobody_is_not_found(at_boss: Browser, path: str) -> None:
     """What is about a person whom there is not is not found."""
     address = f"/admin/people/999999999999{path}"
     assert (at_boss.fills(address) if path else at_boss.get(address)).status == 404
+
+
+def shown_password(answer: Answer) -> str:
+    """The password that a page shows once."""
+    assert (answer.status, answer.header("Cache-Control")) == (200, "no-store")
+    return Page(answer).text("pre code")
+
+
+def test_a_member_is_added(live: Live, at_boss: Browser) -> None:
+    """A new member logs in with the password that is shown; a name that somebody has is refused."""
+    name = f"new <{live.member().name}>"
+    password = shown_password(at_boss.fills("/admin/people", name=name))
+    assert Browser(live).fills("/login", name=name, password=password).status == 303
+    page = Page(at_boss.fills("/admin/people", name=name.upper()))
+    assert (page.status, page.error) == (409, "Another user has that user name already.")
+    assert page.tree.cssselect("#new")[0].get("value") == name.upper()
+    assert Browser(live).fills("/login", name=name, password=password).status == 303
+
+
+def test_a_person_gets_a_new_password(live: Live, ann: Member, boss: Member, at_boss: Browser) -> None:
+    """The new password opens, and what the old one opened is shut; one's own is not to be had so."""
+    browser = Browser(live, ann)
+    form = asked(at_boss, f"/admin/people/{ann.id}/password")
+    password = shown_password(at_boss.fills(form))
+    assert not works(ann) and browser.get("/inbox").status == 303
+    assert Browser(live).fills("/login", name=ann.name, password=password).status == 303
+    assert at_boss.fills(f"/admin/people/{boss.id}/password").status == 400
+    assert at_boss.get("/admin").status == 200
 
 
 def asked(browser: Browser, path: str) -> str:
@@ -335,7 +363,8 @@ def test_what_cannot_be_taken_back_is_asked_for_twice(live: Live, ann: Member, a
     page = at_boss.opens(path)
     assert page.tree.cssselect("main form") == []
     links = [each.get("href") for each in page.tree.cssselect("main a.button")]
-    assert [link.removeprefix(f"{path}/").split("/")[0] for link in links] == ["disable", "end", "tokens"]
+    ways = [link.removeprefix(f"{path}/").split("/")[0] for link in links]
+    assert ways == ["disable", "password", "end", "tokens"]
     for link in links:
         assert asked(at_boss, link) == link
         assert at_boss.opens(link).tree.cssselect(f"main a[href='{path}']")

@@ -25,7 +25,7 @@ WIDTHS, SCHEMES = (360, 1280), ("light", "dark")
 LONGEST, WAYS = ("/docs", "/docs/cookbook"), ((360, "dark"), (1280, "light"))
 PATHS = (
     *("/", "/docs", "/docs/cookbook", "/login"),
-    *("/inbox", "/inbox/new", "/inbox/{place}", "/inbox/search?words=so", "/inbox/999999999"),
+    *("/inbox", "/inbox/new", "/inbox/{place}", "/inbox/search?words=so", "/account", "/inbox/999999999"),
     *ADMIN,
 )
 TOO_WIDE = "document.documentElement.scrollWidth > window.innerWidth"
