@@ -97,6 +97,7 @@ def _places(picked: Any = None) -> Any:
         Conversation.started_at,
         Conversation.last_seq,
         UNREAD_THERE.alias("unread"),
+        Participant.read_seq,
         Participant.invite_reason,
         Conversation.peer,
         Conversation.join_code,

@@ -136,6 +136,8 @@ class App:
         is_attachment = ATTACHMENT.fullmatch(path)
         verbs = {"GET": self.attachment} if is_attachment else self.routes.get(path)
         if verbs is None or (path == METRICS and not self.may_measure(visit.request)):
+            if self.pages.is_wanted(visit.request):
+                return self.pages
             raise NotFound("There is nothing at this address.")
         visit.named = ATTACHMENTS if is_attachment else path
         endpoint = verbs.get("GET" if verb == "HEAD" else verb)

@@ -19,7 +19,7 @@ from werkzeug.exceptions import HTTPException
 from . import __version__
 from .config import Settings
 from .errors import BadInput, Broken, NotAuthenticated, NotFound, Refusal, TooSlow
-from .http import Response
+from .http import Request, Response
 from .rest import live, plain_path
 from .visits import Listening, Visit
 from .wire.coding import TooLarge
@@ -48,6 +48,13 @@ PAGE_HEAD = {"Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-st
 KEPT, ASKED_AGAIN = "public, max-age=31536000, immutable", "no-cache"
 # More than a message takes files, so that of too many it is said and nothing of the form is lost.
 MOST_PARTS = 200
+# Where one goes on from where nothing is: the first of them that is above it, for those who may.
+START, INBOX = ("/", "To the first page"), ("/inbox", "To the inbox")
+OFFICE = (
+    ("/admin/people", "To all people"),
+    ("/admin/keys", "To all server keys"),
+    ("/admin", "To the administration"),
+)
 # What is said of a form that was not read.
 UNREAD: dict[type[Refusal], str] = {
     BadInput: "Not all of it has come. Please send it again.",
@@ -81,6 +88,10 @@ class PageDoor:
     def holds(self, path: str) -> bool:
         """Whether this *path* is the door's to answer for."""
         return path.startswith(f"{STATIC}/") or self.routes.holds(path)
+
+    def is_wanted(self, request: Request) -> bool:
+        """Whether it is a browser that wants to show what stands at an address."""
+        return request.verb in READS and "text/html" in (request.header("accept") or "").lower()
 
     def takes_files(self, path: str) -> bool:
         """Whether a form at this *path* may bring files."""
@@ -156,7 +167,8 @@ class PageDoor:
         login = self.login_for(visit) if isinstance(error, NotAuthenticated) else ""
         if login and visit.request.verb in READS:
             return self.shown(visit, Go(login), 303)
-        values = {"reason": str(error), "given": given, "login": login, "is_too_large": False}
+        back = way_back(visit)
+        values = {"reason": str(error), "given": given, "login": login, "is_too_large": False, "back": back}
         return with_head(self.page(visit, "refused.html", error.code, values), head_of(error))
 
     def login_for(self, visit: Visit) -> str:
@@ -169,7 +181,7 @@ class PageDoor:
     def unread(self, error: Refusal) -> Response:
         """The page for somebody whose request is not even read."""
         reason, is_too_large = UNREAD.get(type(error), str(error)), isinstance(error, TooLarge)
-        values = {"reason": reason, "login": "", "is_too_large": is_too_large}
+        values = {"reason": reason, "login": "", "is_too_large": is_too_large, "back": INBOX}
         return with_head(self.rendered("refused.html", error.code, values), head_of(error))
 
     def file(self, name: str, digest: str) -> Response:
@@ -207,6 +219,15 @@ def patterns_with_files(route: Route) -> list[re.Pattern[str]]:
 def chosen(uploads: Iterable[FileStorage]) -> list[File]:
     """The files that were chosen in a field, which sends an empty one where none was."""
     return [File(each.filename, each.read()) for each in uploads if each.filename]
+
+
+def way_back(visit: Visit) -> tuple[str, str]:
+    """Where somebody finds his way from what is not possible, and what that is called."""
+    path, user = visit.request.path, visit.user_or_none
+    if user is None:
+        return START
+    ways = OFFICE if user.is_admin else ()
+    return next((way for way in ways if path == way[0] or path.startswith(f"{way[0]}/")), INBOX)
 
 
 def moment(when: datetime) -> str:

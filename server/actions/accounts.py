@@ -237,6 +237,25 @@ def set_password(user: User, stored: str) -> None:
     end_credentials(user)
 
 
+def change_password(known: User, stored: str) -> User:
+    """The user with another password, unless it has become one since it was checked."""
+    confirm(known)
+    user: User = User.get_by_id(known.id)
+    set_password(user, stored)
+    return user
+
+
+def hashed(passwords: Passwords, password: str) -> str:
+    """What is stored of a password, made in one's turn: nobody in a transaction shall wait for it."""
+    with passwords.turn():
+        return passwords.hash(password)
+
+
+def new_password() -> str:
+    """A password for somebody, who may change it."""
+    return secrets.token_urlsafe(12)
+
+
 def end_credentials(user: User) -> None:
     """Make the sessions and access tokens of *user* worthless; who listens with one is cut off at once."""
     for credential in (Session, AccessToken):

@@ -1,6 +1,5 @@
 """Commands about people, and about the credentials of people and scripts."""
 
-import secrets
 import sys
 from pathlib import Path
 from typing import Any
@@ -92,7 +91,7 @@ def new_password(from_stdin: bool) -> tuple[str, bool]:
         return password, False
     if sys.stdin.isatty():
         return click.prompt("Password", hide_input=True, confirmation_prompt=True), False
-    return secrets.token_urlsafe(12), True
+    return accounts.new_password(), True
 
 
 def give_avatar(files: Files, user: User, avatar: Path | None) -> None:

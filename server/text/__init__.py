@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 from models import clean
+from models.search import words_of
 
 from .bbcode import BLANK, KNOWN, VERBATIM, tree
 from .writing import (
@@ -22,6 +24,7 @@ from .writing import (
     Writer,
     all_as_written,
     anchor,
+    apart,
     as_written,
     block_quotation,
     drop,
@@ -41,13 +44,16 @@ from .writing import (
 if TYPE_CHECKING:
     from lxml import etree
 
-__all__ = ["html", "is_blank", "page", "plain", "preview", "quote", "subset", "unmarked"]
+__all__ = ["excerpt", "html", "is_blank", "page", "plain", "preview", "quote", "subset", "unmarked"]
 
 ELLIPSIS = "…"
 
+# What can have words in it; which they are is said where messages are searched.
+RUN = re.compile(r"[^\W_]+")
 NOTHING = re.compile(r"(?!)")
 PLAIN: Rules = {}
 PREVIEW: Rules = {"quote": space}
+QUOTES_TOO: Rules = {"quote": apart}
 SUBSET: Rules = {"url": link, "img": picture, "quote": quotation}
 HTML: Rules = {**SUBSET, "b": markup, "i": markup, "u": markup, "color": font, "colour": font}
 PAGE: Rules = {
@@ -105,6 +111,40 @@ def preview(text: str, limit: int = 200) -> str:
 
 def _line(text: str) -> str:
     return " ".join(text.split())
+
+
+def excerpt(text: str, words: Collection[str], limit: int = 200) -> list[tuple[str, bool]]:
+    """One line of about `limit` characters around the first of the *words*: its parts, and which are words.
+
+    Quotes are left out as in a preview, unless a word stands nowhere else. Where it stands in what is not
+    shown at all, as in a tag or the address of a link, it is a preview.
+    """
+    for rules in (PREVIEW, QUOTES_TOO):
+        line = _line(_shown(text, rules))
+        first = next(_places(line, words), None)
+        if first is not None:
+            place, around = first.start(), limit // 2
+            start = line.find(" ", place - around, place) + 1 or place if place > around else 0
+            return list(_parts(line, words, start, start + limit))
+    return [(preview(text, limit), False)]
+
+
+def _places(line: str, words: Collection[str], start: int = 0) -> Iterator[re.Match[str]]:
+    """Where the words stand, as a search understands them."""
+    runs = RUN.finditer(line, start)
+    return (found for found in runs if not set(words_of(found[0])).isdisjoint(words))
+
+
+def _parts(line: str, words: Collection[str], start: int, end: int) -> Iterator[tuple[str, bool]]:
+    yield ELLIPSIS if start else "", False
+    place = start
+    for found in _places(line, words, start):
+        if found.start() >= end:
+            break
+        yield line[place : found.start()], False
+        place = min(found.end(), end)
+        yield line[found.start() : place], True
+    yield line[place:end] + (ELLIPSIS if end < len(line) else ""), False
 
 
 def subset(text: str) -> str:

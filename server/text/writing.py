@@ -98,6 +98,11 @@ def space(writer: Writer, element: Element) -> None:
     writer.pieces.append(Text(" "))
 
 
+def apart(writer: Writer, element: Element) -> None:
+    """Write what stands inside, with blanks to keep it apart."""
+    writer.wrap(Text(" "), element.children, Text(" "))
+
+
 def words(element: Element) -> str:
     """The text of an element without any tags, up to what would be too long for an address."""
     found: list[str] = []

@@ -1,6 +1,8 @@
 """Pages for administrators: what they show, what their buttons do at other doors, and for whom they are."""
 
 import re
+import shlex
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -126,7 +128,7 @@ def test_the_facts_are_those_of_the_store(live: Live, ann: Member, at_boss: Brow
     begun = ann.rpc.new_conversation([live.member().name.encode()], b"Lunch", b"At noon?")
     told = facts(at_boss.opens("/admin"))
     assert told["Engine"] == ("PostgreSQL" if engines.name.startswith("postgresql") else "SQLite")
-    assert told["Newest conversation"] == begun["conv_id"]
+    assert told["Conversations so far, at most"] == begun["conv_id"]
     assert re.fullmatch(r"[\d.]+ (KB|MB)", told["Size of the store"])
 
 
@@ -312,11 +314,71 @@ def test_a_token_is_revoked(live: Live, ann: Member, bob: Member, at_boss: Brows
     assert not works(ann)
 
 
-@pytest.mark.parametrize("path", ["", "/disable", "/enable", "/end", "/tokens/1"])
+@pytest.mark.parametrize("path", ["", "/disable", "/enable", "/end", "/password", "/tokens/1"])
 def test_nobody_is_not_found(at_boss: Browser, path: str) -> None:
     """What is about a person whom there is not is not found."""
     address = f"/admin/people/999999999999{path}"
     assert (at_boss.fills(address) if path else at_boss.get(address)).status == 404
+
+
+def shown_password(answer: Answer) -> str:
+    """The password that a page shows once."""
+    assert (answer.status, answer.header("Cache-Control")) == (200, "no-store")
+    return Page(answer).text("pre code")
+
+
+def test_a_member_is_added(live: Live, at_boss: Browser) -> None:
+    """A new member logs in with the password that is shown; a name that somebody has is refused."""
+    name = f"new <{live.member().name}>"
+    password = shown_password(at_boss.fills("/admin/people", name=name))
+    assert Browser(live).fills("/login", name=name, password=password).status == 303
+    page = Page(at_boss.fills("/admin/people", name=name.upper()))
+    assert (page.status, page.error) == (409, "Another user has that user name already.")
+    assert page.tree.cssselect("#new")[0].get("value") == name.upper()
+    assert Browser(live).fills("/login", name=name, password=password).status == 303
+
+
+def test_a_person_gets_a_new_password(live: Live, ann: Member, boss: Member, at_boss: Browser) -> None:
+    """The new password opens, and what the old one opened is shut; one's own is not to be had so."""
+    browser = Browser(live, ann)
+    form = asked(at_boss, f"/admin/people/{ann.id}/password")
+    password = shown_password(at_boss.fills(form))
+    assert not works(ann) and browser.get("/inbox").status == 303
+    assert Browser(live).fills("/login", name=ann.name, password=password).status == 303
+    assert at_boss.fills(f"/admin/people/{boss.id}/password").status == 400
+    assert at_boss.get("/admin").status == 200
+
+
+def asked(browser: Browser, path: str) -> str:
+    """Where the form goes of a page that only asks whether something is meant."""
+    [form] = browser.opens(path).tree.cssselect("main form")
+    assert form.get("method") == "post"
+    return str(form.get("action"))
+
+
+def test_what_cannot_be_taken_back_is_asked_for_twice(live: Live, ann: Member, at_boss: Browser) -> None:
+    """Each way to shut something leads to a page that asks, does nothing itself, and leads back."""
+    browser, path = Browser(live, ann), f"/admin/people/{ann.id}"
+    browser.get("/inbox")
+    page = at_boss.opens(path)
+    assert page.tree.cssselect("main form") == []
+    links = [each.get("href") for each in page.tree.cssselect("main a.button")]
+    ways = [link.removeprefix(f"{path}/").split("/")[0] for link in links]
+    assert ways == ["disable", "password", "end", "tokens"]
+    for link in links:
+        assert asked(at_boss, link) == link
+        assert at_boss.opens(link).tree.cssselect(f"main a[href='{path}']")
+    assert works(ann) and browser.get("/inbox").status == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "back"),
+    [("people/999999999999", "/people"), ("keys/999999999999", "/keys"), ("nothing", "")],
+)
+def test_what_is_not_there_leads_back(at_boss: Browser, path: str, back: str) -> None:
+    """From what is not found an administrator gets back to the list in which it would be."""
+    page = at_boss.opens(f"/admin/{path}")
+    assert (page.status, page.tree.cssselect("main a")[-1].get("href")) == (404, f"/admin{back}")
 
 
 # Keys
@@ -327,20 +389,22 @@ def test_a_key_is_made_and_revoked(live: Live, at_boss: Browser) -> None:
     label = f"game <{live.key()[:8]}>"
     answer = at_boss.fills("/admin/keys", label=f" {label} ")
     page = Page(answer)
-    secret = page.text("pre code")
+    secret, command = page.texts("pre code")
     assert (answer.status, answer.header("Cache-Control")) == (200, "no-store")
     script = live.proxy(("Authorization", f"Bearer {secret}"))
     assert opens(script)
+    called = subprocess.run(shlex.split(command), capture_output=True, check=True, timeout=PATIENCE).stdout
+    assert b"<boolean>0</boolean>" in called
     listed = at_boss.opens("/admin/keys")
     assert secret.encode() not in listed.bytes
     [row] = [row for row in rows(listed, "Server keys") if row[0] == label]
     assert row[2] != "never"
-    [form] = [
-        each for each in listed.tree.cssselect("tbody form") if label in " ".join(each.text_content().split())
-    ]
-    at_boss.sends(form.get("action"))
+    [link] = [each for each in listed.tree.cssselect("tbody a") if label in each.text_content()]
+    form = asked(at_boss, link.get("href"))
+    assert opens(script)
+    at_boss.sends(form)
     assert not opens(script)
-    assert at_boss.fills(form.get("action")).status == 404
+    assert at_boss.fills(form).status == 404
 
 
 def opens(script: Any) -> bool:

@@ -18,7 +18,16 @@ LIMIT = 2 * 1024 * 1024
 @pytest.fixture(scope="module")
 def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """A server that takes one message at once, and small files."""
-    limits = ("--message-burst", "1", "--message-interval", "600", "--max-upload", "100000")
+    limits = (
+        "--message-burst",
+        "1",
+        "--message-interval",
+        "600",
+        "--max-upload",
+        "100000",
+        "--login-burst",
+        "2",
+    )
     made = Live(tmp_path_factory.mktemp("strict"), *limits)
     yield made
     made.stop()
@@ -203,6 +212,59 @@ def test_a_form_that_comes_too_soon_says_when(strict: Live) -> None:
     answer = browser.fills(f"/inbox/{place}", body="two")
     assert (answer.status, 0 < int(answer.header("Retry-After")) <= 600) == (429, True)
     assert Page(answer).tree.cssselect("textarea")[0].value == "two"
+
+
+# One's own password
+
+OLD, NEW = "right and long", "longer and right"
+
+
+def changes(browser: Browser, password: str, wanted: str, again: str) -> Page:
+    return Page(browser.fills("/account", password=password, wanted=wanted, again=again))
+
+
+def logs_in(live: Live, member: Member, password: str) -> int:
+    return Browser(live).fills("/login", name=member.name, password=password).status
+
+
+def test_a_password_is_changed(live: Live) -> None:
+    """With another password one stays logged in here alone, and no token opens anything any more."""
+    member = live.member("eve", OLD)
+    here, elsewhere = Browser(live, member), Browser(live, member)
+    answer = here.fills("/account", password=OLD, wanted=NEW, again=NEW)
+    assert answer.status == 303
+    here.headers["Cookie"] = answer.header("Set-Cookie").partition(";")[0]
+    assert here.opens(answer.header("Location")).text("h1") == "Your password is changed"
+    assert elsewhere.get("/inbox").status == 303
+    assert not member.rpc.get_inbox_stat()["result"]
+    assert [logs_in(live, member, each) for each in (OLD, NEW)] == [401, 303]
+
+
+@pytest.mark.parametrize(
+    ("password", "wanted", "again", "status"),
+    [
+        ("wrong", NEW, NEW, 403),
+        (OLD, NEW, NEW + "r", 400),
+        (OLD, "short", "short", 400),
+        (OLD, "x" * 201, "x" * 201, 400),
+    ],
+)
+def test_a_password_stays(live: Live, password: str, wanted: str, again: str, status: int) -> None:
+    """Who does not know the password, or not what he wants, changes nothing, and the page repeats neither."""
+    member = live.member("eve", OLD)
+    page = changes(Browser(live, member), password, wanted, again)
+    assert page.status == status and page.error
+    assert wanted.encode() not in page.bytes
+    assert logs_in(live, member, OLD) == 303
+
+
+def test_a_password_is_not_guessed(strict: Live) -> None:
+    """Who tries passwords on the page of somebody who is logged in has no more attempts than at the login."""
+    member = strict.member("eve", OLD)
+    browser = Browser(strict, member)
+    statuses = [changes(browser, f"guess {number}", NEW, NEW).status for number in range(5)]
+    assert statuses == [403, 403, 429, 429, 429]
+    assert changes(browser, OLD, NEW, NEW).status == 429
 
 
 # Twice

@@ -27,6 +27,13 @@ def test_the_first_page_names_every_door(live: Live) -> None:
         assert any(text.startswith(f"{live.address}{path}") for text in page.texts("code"))
 
 
+def test_the_reference_is_a_link_away(live: Live, at_ann: Browser) -> None:
+    """The head of each page leads to the reference, and who cannot log in reads who makes accounts."""
+    for browser in (Browser(live), at_ann):
+        assert browser.opens("/").tree.cssselect("nav a[href='/docs']")
+    assert any("administrator makes accounts" in text for text in Browser(live).opens("/login").texts("p"))
+
+
 def test_who_is_not_known_logs_in_and_gets_what_he_wanted(live: Live) -> None:
     """A page that asks for a member leads to the login, and from there back to itself."""
     member = live.member(password=PASSWORD)
@@ -116,6 +123,51 @@ def test_long_conversations_are_read_page_by_page(ann: Member, bob: Member, at_b
         seen = page.texts(".message .body") + seen
     assert seen == [str(number) for number in range(45)]
     assert at_bob.opens(page.tree.cssselect("a[rel=next]")[0].get("href")).texts(".message .body")[-1] == "24"
+
+
+def opened_at(browser: Browser, page: Page) -> str:
+    """What stands where a browser opens the only conversation in a list."""
+    [link] = page.tree.cssselect(".list a.row")
+    path, _, place = link.get("href").partition("#")
+    return browser.opens(path).text(f"#{place} .body")
+
+
+def test_a_conversation_opens_at_what_is_new(ann: Member, bob: Member, at_bob: Browser) -> None:
+    """The list leads to the first unread message, however many came after it, else to the newest one."""
+    place = begun(ann, bob, body="0")
+    for number in range(1, 45):
+        ann.rpc.reply_conversation(place, str(number).encode())
+    for first in ("0", "20", "40", "44"):
+        assert opened_at(at_bob, at_bob.opens("/inbox")) == first
+    assert at_bob.opens("/inbox").texts(".list .unread") == []
+    ann.rpc.reply_conversation(place, b"45")
+    assert opened_at(at_bob, at_bob.opens("/inbox")) == "45"
+
+
+def test_what_was_not_shown_is_not_read(ann: Member, bob: Member, at_bob: Browser) -> None:
+    """Who looks past unread messages is told of them, and they stay unread until he says otherwise."""
+    place = begun(ann, bob, body="0")
+    for number in range(1, 45):
+        ann.rpc.reply_conversation(place, str(number).encode())
+    for _ in range(2):
+        page = at_bob.opens(f"/inbox/{place}")
+        assert page.texts(".message .body")[-1] == "44"
+        assert "Messages 26 to 45 of 45" in page.texts("p")
+        assert bob.rpc.get_conversations()["list"][0]["unread_num"] == 45
+    [link] = page.tree.cssselect(".gap a")
+    assert at_bob.opens(link.get("href").partition("#")[0]).texts(".message .body")[0] == "0"
+    assert bob.rpc.get_conversations()["list"][0]["unread_num"] == 25
+    page = at_bob.sends(f"/inbox/{place}/read")
+    assert page.tree.cssselect(".gap") == []
+    assert bob.rpc.get_conversations()["list"][0]["unread_num"] == 0
+
+
+def test_what_was_found_is_marked(ann: Member, bob: Member, at_bob: Browser) -> None:
+    """A hit shows the words that were looked for, wherever in a message they stand, and its text as text."""
+    begun(ann, bob, body=f"{'hay ' * 100}<i>Needle</i> [b]in[/b] it")
+    page = at_bob.opens("/inbox/search", words="needle IT")
+    assert page.texts(".said mark") == ["Needle", "it"]
+    assert "hay <i>Needle</i> in it" in page.text(".said")
 
 
 def test_markup_of_the_forum_is_shown(ann: Member, bob: Member, at_bob: Browser) -> None:
@@ -270,6 +322,17 @@ def test_files_of_pages_are_kept(live: Live) -> None:
 def test_pages_are_not_kept(at_ann: Browser) -> None:
     """What a member sees stays in no cache."""
     assert at_ann.get("/inbox").header("Cache-Control") == "no-store"
+
+
+def test_a_browser_finds_its_way_from_nowhere(live: Live, at_ann: Browser) -> None:
+    """Where nothing is a browser gets a page that leads back, and any other client the words alone."""
+    accept = "text/html,application/xhtml+xml,*/*;q=0.8"
+    for browser, back in ((Browser(live), "/"), (at_ann, "/inbox")):
+        page = Page(browser.send("GET", "/nope", Accept=accept))
+        assert (page.status, page.tree.cssselect("main a")[0].get("href")) == (404, back)
+    for verb, head in (("GET", {}), ("GET", {"Accept": "*/*"}), ("POST", {"Accept": accept})):
+        answer = at_ann.send(verb, "/nope", **head)
+        assert (answer.status, answer.body) == (404, b"There is nothing at this address.\n")
 
 
 def test_a_wrong_verb_is_told_which_are_right(at_ann: Browser) -> None:

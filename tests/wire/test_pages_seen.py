@@ -3,9 +3,11 @@
 import os
 import re
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from conftest import Live, Member
@@ -17,13 +19,13 @@ from models import BACKUP, CHECK, Job, now
 from server.actions import accounts
 
 PASSWORD = "right and long"
-ADMIN = ("/admin", "/admin/people", "/admin/people/{id}", "/admin/keys")
+ADMIN = ("/admin", "/admin/people", "/admin/people/{id}", "/admin/people/{id}/end", "/admin/keys")
 WIDTHS, SCHEMES = (360, 1280), ("light", "dark")
 # The longest pages would take most of the time: these two ways show each width and each scheme.
 LONGEST, WAYS = ("/docs", "/docs/cookbook"), ((360, "dark"), (1280, "light"))
 PATHS = (
     *("/", "/docs", "/docs/cookbook", "/login"),
-    *("/inbox", "/inbox/new", "/inbox/{place}", "/inbox/search?words=so", "/inbox/999999999"),
+    *("/inbox", "/inbox/new", "/inbox/{place}", "/inbox/search?words=so", "/account", "/inbox/999999999"),
     *ADMIN,
 )
 TOO_WIDE = "document.documentElement.scrollWidth > window.innerWidth"
@@ -241,6 +243,43 @@ def say_more(author: Member, reader: Member) -> None:
     author.rpc.new_conversation([reader.name], b"Race", b"Saturday")
 
 
+def test_what_comes_is_heard(inside: Any, live: Live, ann: Member, member: Member, place: str) -> None:
+    """Whoever listens to a page is told who has said something new, on list and conversation, and no more."""
+    inbox, talk = opened(inside, live, "/inbox"), opened(inside, live, f"/inbox/{place}")
+    member.rpc.reply_conversation(place, b"My own")
+    for page in (inbox, talk):
+        page.wait_for_selector("text=My own")
+        assert page.locator("#news[role=status]").text_content() == ""
+    ann.rpc.reply_conversation(place, b"Hers")
+    for page in (inbox, talk):
+        expect(page.locator("#news")).to_have_text(f"New message from {ann.name}")
+
+
+def test_times_are_the_reader_s(browser: Any, live: Live, ann: Member, member: Member, place: str) -> None:
+    """Moments are told in the zone and language of the browser, also of what comes while a page is open."""
+    context = browser.new_context(timezone_id="Asia/Kathmandu", locale="de-DE")
+    page = context.new_page()
+    log_in(page, live, member)
+    page.goto(f"{live.address}/inbox/{place}")
+    ann.rpc.reply_conversation(place, b"Hers")
+    page.wait_for_selector("text=Hers")
+    for time in page.locator("time").all():
+        moment = datetime.fromisoformat(time.get_attribute("datetime")).astimezone(ZoneInfo("Asia/Kathmandu"))
+        assert time.text_content() == f"{moment:%d.%m.%Y, %H:%M}"
+    assert page.locator("time").count() == 2
+    context.close()
+
+
+def test_two_keys_send(inside: Any, live: Live, ann: Member, member: Member, place: str) -> None:
+    """Ctrl+Enter in the text of a message sends it, and Enter alone is a new line."""
+    page = inside.new_page()
+    page.goto(f"{live.address}/inbox/{place}")
+    page.locator("#body").press_sequentially("One\ntwo")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_url("**#m*")
+    assert ann.rpc.get_conversation(place)["list"][-1]["msg_content"] == b"One\ntwo"
+
+
 def test_the_keyboard_stays_where_it_is(
     inside: Any, live: Live, ann: Member, member: Member, chatter: Callable[[Member], Chatter]
 ) -> None:
@@ -343,6 +382,20 @@ def test_a_program_is_copied(browser: Any, live: Live) -> None:
     page.locator("button").first.click()
     expect(page.locator("button").first).to_have_text(re.compile("^(Copied|Marked)$"))
     page.close()
+
+
+def test_a_new_key_is_seen_whole_and_copied(inside: Any, live: Live) -> None:
+    """On a phone too a new key is seen to its end, and a button copies it."""
+    page = inside.new_page()
+    page.set_viewport_size({"width": 360, "height": 800})
+    page.goto(f"{live.address}/admin/keys")
+    page.fill("#label", "my game server")
+    page.click("text=Make a key")
+    cut = "[...document.querySelectorAll('pre')].filter((each) => each.scrollWidth > each.clientWidth).length"
+    assert page.evaluate(cut) == 0 and not page.evaluate(TOO_WIDE)
+    button = page.get_by_role("button", name="Copy my game server")
+    button.click()
+    expect(button).to_have_text(re.compile("^(Copied|Marked)$"))
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

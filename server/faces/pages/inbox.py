@@ -90,27 +90,36 @@ def begin(
 def read(user: User, visit: Visit, /, conversation_id: Id, last: Natural | None = None) -> Shown:
     """Show messages of a conversation, the newest unless said otherwise, and move the read mark up to them.
 
+    The mark stays where unread messages stand before those that are shown: nobody has seen them.
+
     :param conversation_id: the conversation
     :param last: the place of the last message wanted
     """
     conversation = access.chat(user, conversation_id)
-    end = conversation.last_seq if last is None else min(last, conversation.last_seq)
+    newest = conversation.last_seq
+    end = newest if last is None else min(last, newest)
     page = {"conversation": conversation_id, "first": max(1, end - PAGE + 1), "last": end}
     rows = page_of_messages(**page)
     files = files_by_message(attachments_of_page(**page))
     people = people_in([conversation_id])
     authors = {row.id: row for row in people}
     place, peer = conversation.participant, conversation.peer or ""
-    if rows and place.status == ACTIVE and rows[-1].seq > place.read_seq:
-        visit.afterwards(lambda: messages.read_up_to(user, conversation_id, rows[-1].seq))
+    skips = place.status == ACTIVE and page["first"] > place.read_seq + 1
+    if rows and place.status == ACTIVE and not skips and end > place.read_seq:
+        visit.afterwards(lambda: messages.read_up_to(user, conversation_id, end))
+    shown = [said(user, row, authors, peer, place.read_seq, files) for row in rows]
     values = {
         "id": conversation_id,
         "title": text.unmarked(title_of(user, conversation, people)),
         "app": conversation.app,
         "people": [person(row) for row in people if row.status != LEFT],
-        "messages": [said(user, row, authors, peer, place.read_seq, files) for row in rows],
+        "messages": shown,
+        "begin": begin_of(shown),
+        "page": page,
+        "newest": newest,
+        "unread": place.read_seq + PAGE if skips else None,
         "older": page["first"] - 1 or None,
-        "newer": min(end + PAGE, conversation.last_seq) if end < conversation.last_seq else None,
+        "newer": min(end + PAGE, newest) if end < newest else None,
         "is_asked": place.status != ACTIVE,
         "may_reply": place.status == ACTIVE and access.may_reply(user, conversation),
     }
@@ -160,6 +169,16 @@ def decline(user: User, /, conversation_id: Id) -> Shown:
     return Go("/inbox")
 
 
+@face.route("POST", "/inbox/{conversation_id}/read")
+def mark_read(user: User, /, conversation_id: Id) -> Shown:
+    """Count all as read, also what was never shown.
+
+    :param conversation_id: the conversation
+    """
+    messages.mark_read(access.participants(user, [conversation_id]))
+    return Go(f"/inbox/{conversation_id}#new")
+
+
 @face.route("POST", "/inbox/{conversation_id}/unread")
 def mark_unread(user: User, /, conversation_id: Id) -> Shown:
     """Make all that others have said unread again.
@@ -199,15 +218,21 @@ def people_by_conversation(ids: list[int]) -> dict[int, list[Any]]:
 
 
 def listed(user: User, row: Any, people: list[Any]) -> dict[str, Any]:
-    """A conversation in the list."""
+    """A conversation in the list, which leads to the page with the first unread message."""
     names = {each.id: each.display_name for each in people}
+    author = names.get(row.last_author_id, row.peer or "")
+    is_own = row.last_author_id == user.id
+    is_long = row.last_seq > row.read_seq + PAGE
     return {
         "id": row.id,
         "title": text.unmarked(title_of(user, row, people)),
         "app": row.app,
         "people": [person(each) for each in people if each.id != user.id and each.status != LEFT],
         "preview": text.preview(row.body or ""),
-        "author": "You" if row.last_author_id == user.id else names.get(row.last_author_id, row.peer or ""),
+        "author": "You" if is_own else author,
+        "last": row.read_seq + PAGE if is_long and row.unread else None,
+        "said": row.last_id,
+        "by": "" if is_own else author,
         "sent_at": row.last_sent_at or row.started_at,
         "unread": row.unread,
     }
@@ -229,6 +254,12 @@ def said(
         "body": Markup(text.page(whole(row))),  # noqa: S704
         "files": files.get(row.id, []),
     }
+
+
+def begin_of(shown: list[dict[str, Any]]) -> int | None:
+    """The id of the message at which a page opens: the first unread one, else the newest."""
+    unread = [each["id"] for each in shown if each["is_unread"]]
+    return next(iter(unread), shown[-1]["id"] if shown else None)
 
 
 def person(row: Any) -> dict[str, Any]:

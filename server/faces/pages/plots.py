@@ -15,6 +15,7 @@ LEFT, RIGHT, TOP, BOTTOM = 48, 20, 12, 22
 # Each line of a plot has its own look, which is said in words below it.
 LOOKS = ("solid", "dashed")
 HOURS = 6
+DOT = "3"
 
 Values = Sequence[float | None]
 
@@ -30,7 +31,7 @@ def plot(
         E.title(title, id=f"{name}-title"),
         E.desc(told, id=f"{name}-told"),
         *grid(times, top),
-        *(drawn(line, top, look) for line, look in zip(lines, LOOKS, strict=False)),
+        *(each for line, look in zip(lines, LOOKS, strict=False) for each in drawn(line, top, look)),
     )
     # What is made of elements is markup that is whole, and text in it is escaped.
     return Markup(etree.tostring(svg, encoding="unicode"))  # noqa: S704
@@ -42,6 +43,11 @@ def round_number(most: float) -> float:
         return 1
     size = 10.0 ** math.floor(math.log10(most))
     return next(step * size for step in (1, 2, 5, 10) if step * size >= most)
+
+
+def number(value: float) -> str:
+    """A number as people write it, no more exact than matters."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def across(place: int, places: int) -> float:
@@ -57,7 +63,7 @@ def grid(times: Sequence[datetime.datetime], top: float) -> Iterator[Any]:
     for value in (0, top / 2, top):
         y = str(up(value, top))
         yield E.line({"class": "grid", "x1": str(LEFT), "x2": str(WIDTH - RIGHT), "y1": y, "y2": y})
-        yield label(f"{value:g}", LEFT - 6, up(value, top) + 4, "end")
+        yield label(number(value), LEFT - 6, up(value, top) + 4, "end")
     for place, time in enumerate(times):
         if time.minute == 0 and time.hour % HOURS == 0:
             yield label(f"{time:%H:%M}", across(place, len(times)), HEIGHT - 6, "middle")
@@ -67,11 +73,15 @@ def label(text: str, x: float, y: float, anchor: str) -> Any:
     return E.text(text, {"class": "tick", "x": str(x), "y": str(y), "text-anchor": anchor})
 
 
-def drawn(line: Values, top: float, look: str) -> Any:
-    """A line with its gaps; where both neighbours of a value are missing it is a dot."""
-    steps, is_down = [], False
+def drawn(line: Values, top: float, look: str) -> Iterator[Any]:
+    """A line with its gaps, and a dot where both neighbours of a value are missing."""
+    steps, around = [], [None, *line, None]
     for place, value in enumerate(line):
-        if value is not None:
-            steps.append(f"{'L' if is_down else 'M'}{across(place, len(line))} {up(value, top)}h0")
-        is_down = value is not None
-    return E.path({"class": f"line {look}", "d": "".join(steps)})
+        before, after = around[place], around[place + 2]
+        if value is None:
+            continue
+        x, y = across(place, len(line)), up(value, top)
+        steps.append(f"{'M' if before is None else 'L'}{x} {y}h0")
+        if before is after is None:
+            yield E.circle({"class": f"dot {look}", "cx": str(x), "cy": str(y), "r": DOT})
+    yield E.path({"class": f"line {look}", "d": "".join(steps)})

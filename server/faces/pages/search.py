@@ -42,12 +42,12 @@ def page_of_found(user: User, wanted: list[str], before: int | None) -> dict[str
     is_more, rows = len(rows) > PAGE, rows[:PAGE]
     people = people_by_conversation(list(dict.fromkeys(row.conversation_id for row in rows)))
     return {
-        "found": [shown(user, row, people[row.conversation_id]) for row in rows],
+        "found": [shown(user, row, people[row.conversation_id], wanted) for row in rows],
         "older": rows[-1].id if is_more else None,
     }
 
 
-def shown(user: User, row: Any, people: list[Any]) -> dict[str, Any]:
+def shown(user: User, row: Any, people: list[Any], wanted: list[str]) -> dict[str, Any]:
     """A message that was found."""
     names = {each.id: each.display_name for each in people}
     return {
@@ -55,6 +55,6 @@ def shown(user: User, row: Any, people: list[Any]) -> dict[str, Any]:
         "title": text.unmarked(title_of(user, row, people)),
         "app": row.app,
         "author": "You" if row.author_id == user.id else names.get(row.author_id, row.peer or ""),
-        "preview": text.preview(row.body),
+        "excerpt": text.excerpt(row.body, wanted),
         "sent_at": row.sent_at,
     }

@@ -26,7 +26,7 @@ from ....actions.load import Piece
 from ....visits import Visit
 from ....wire.pages import Go, Shown, View, in_words
 from ..door import office
-from ..plots import plot
+from ..plots import number, plot
 
 MOST_CALLS = 20
 HALF, NEARLY_ALL = 0.5, 0.99
@@ -58,21 +58,21 @@ def check(visit: Visit, /) -> Shown:
 
 def facts() -> dict[str, str]:
     """What is known of the store in no time; a newest id says how many there have ever been, at most."""
-    newest = {"message": Message, "conversation": Conversation, "user": User}
+    tables = {"Messages": Message, "Conversations": Conversation, "Users": User}
     return {
         "Version": __version__,
         "Engine": "SQLite" if is_embedded() else "PostgreSQL",
         "Size of the store": in_words(store_size()),
-        **{f"Newest {name}": str(newest_given(table)) for name, table in newest.items()},
+        **{f"{name} so far, at most": str(newest_given(table)) for name, table in tables.items()},
     }
 
 
 def requests(pieces: Sequence[Piece]) -> dict[str, Any]:
     busiest = max(pieces, key=lambda each: each.requests)
-    number = sum(each.requests for each in pieces)
-    told = f"{number} requests in 24 hours"
-    if number:
-        told += f", at most {busiest.requests / busiest.minutes:.3g} a minute, at {busiest.at:%H:%M} UTC"
+    total = sum(each.requests for each in pieces)
+    told = f"{total} requests in 24 hours"
+    if total:
+        told += f", at most {number(busiest.requests / busiest.minutes)} a minute, at {busiest.at:%H:%M} UTC"
     lines = [[each.requests / each.minutes for each in pieces]]
     return shown("requests", "Requests a minute", told, pieces, lines)
 
@@ -81,7 +81,7 @@ def times(pieces: Sequence[Piece]) -> dict[str, Any]:
     half, most = (load.within(load.summed(pieces), share) for share in (HALF, NEARLY_ALL))
     told = "Nothing was answered"
     if half is not None and most is not None:
-        told = f"Half of all within {half:.3g} ms (solid), 99 in 100 within {most:.3g} ms (dashed)"
+        told = f"Half of all within {number(half)} ms (solid), 99 in 100 within {number(most)} ms (dashed)"
     lines = [[load.within(each.times, share) for each in pieces] for share in (HALF, NEARLY_ALL)]
     return shown("times", "Milliseconds until the answer", told, pieces, lines)
 

@@ -8,11 +8,29 @@ let events = null;
 let wanted = false;
 let busy = false;
 let patience = SOON;
+let newest = Math.max(0, ...said(document).map(numberOf));
 
 // Ever more seldom, and not all at the same moment, where a server is away for all of them.
 function later(work) {
   setTimeout(work, patience * (1 + Math.random()));
   patience = Math.min(2 * patience, 16 * SOON);
+}
+
+function said(page) {
+  return [...page.querySelectorAll("[data-said]")];
+}
+
+function numberOf(message) {
+  return Number(message.dataset.said);
+}
+
+// Who cannot see that something has come is told by whom it is.
+function tellNews() {
+  const fresh = said(document).filter((message) => numberOf(message) > newest);
+  if (!fresh.length) return;
+  newest = Math.max(...fresh.map(numberOf));
+  const names = [...new Set(fresh.map((message) => message.dataset.by))];
+  document.getElementById("news").textContent = `New message from ${names.join(", ")}`;
 }
 
 // How what the keyboard is at is found again on a newer page.
@@ -41,10 +59,12 @@ function isUsed(part) {
 }
 
 function show(fresh) {
+  tellTimes(fresh);
   for (const now of document.querySelectorAll("[data-live]")) {
     const next = fresh.getElementById(now.id);
     if (next && isOld(now, next)) replace(now, next);
   }
+  tellNews();
 }
 
 async function refresh() {

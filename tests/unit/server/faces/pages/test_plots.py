@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from lxml import etree
 
-from server.faces.pages.plots import HEIGHT, WIDTH, plot, round_number
+from server.faces.pages.plots import HEIGHT, WIDTH, number, plot, round_number
 
 START = datetime.datetime(2026, 11, 22, 1, 50, tzinfo=datetime.UTC)
 TIMES = [START + place * datetime.timedelta(minutes=10) for place in range(144)]
@@ -50,8 +50,19 @@ def test_what_is_missing_is_a_gap() -> None:
     """Where nothing is known the line is broken, and a value alone is a dot."""
     values: list[float | None] = [None] * 144
     values[3], values[4], values[9] = 1.0, 2.0, 2.0
-    [path] = paths(drawn(values))
+    svg = drawn(values)
+    [path] = paths(svg)
     assert (path.count("M"), path.count("L"), path.count("h0")) == (2, 1, 3)
+    [dot] = svg.iter("circle")
+    assert f"M{dot.get('cx')} {dot.get('cy')}h0" in path and float(dot.get("r")) >= 3
+
+
+@pytest.mark.parametrize(
+    ("value", "written"), [(0, "0"), (0.1234, "0.123"), (34.56, "34.6"), (99.97, "100"), (3480.4, "3480")]
+)
+def test_numbers_are_as_people_write_them(value: float, written: str) -> None:
+    """A number has three digits that count, or all before the point, and no power of ten."""
+    assert number(value) == written
 
 
 def test_hours_stand_below() -> None:
