@@ -22,6 +22,13 @@ EXAMPLES = {
 SHELLS = ("bash", "zsh", "fish")
 
 
+class Example(click.Choice[str]):
+    """The name of an example; who gives none is told where they stand."""
+
+    def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str:
+        return "switchboard deploy list tells the names"
+
+
 @click.group()
 def deploy() -> None:
     """Examples of what stands around a server, to be adapted: systemd, Docker, proxies."""
@@ -38,9 +45,12 @@ def deploy_list() -> None:
     name="show",
     epilog=examples("switchboard deploy show systemd > /etc/systemd/system/switchboard.service"),
 )
-@click.argument("name", type=click.Choice(list(EXAMPLES)))
+@click.argument("name", metavar="NAME", type=Example(list(EXAMPLES)))
 def deploy_show(name: str) -> None:
-    """Write the example NAME to standard output; it says itself how it is used."""
+    """Write the example NAME to standard output; it says itself how it is used.
+
+    "switchboard deploy list" tells the names.
+    """
     file, _ = EXAMPLES[name]
     click.echo(resources.files("server").joinpath("deploy", file).read_bytes(), nl=False)
 
