@@ -649,6 +649,14 @@ def test_backup_leaves_one_file(shop: Shop, tmp_path: Path) -> None:
     assert [path.name for path in folder.iterdir()] == ["b.tar"]
 
 
+@pytest.mark.parametrize("words", [["backup", "m.tar"], ["export", "x.gz"]])
+def test_a_file_needs_a_folder(shop: Shop, tmp_path: Path, words: list[str]) -> None:
+    """What writes a file names the folder that is not there, and what to do."""
+    command, name = words
+    said = shop.refused(command, str(tmp_path / "none" / name))
+    assert f"The folder {tmp_path}/none does not exist; please make it, or name another file." in said
+
+
 def test_backup_of_a_faulty_store_is_refused(shop: Shop, tmp_path: Path) -> None:
     """`backup` verifies what it has written, and leaves no file that does not pass."""
     shop.sql("UPDATE conversation SET last_seq = last_seq + 1 WHERE id = 1")
@@ -660,7 +668,8 @@ def test_restore_refuses_to_overwrite(shop: Shop, tmp_path: Path) -> None:
     """`restore` replaces a store that is there only with --force."""
     shop.done("backup", str(tmp_path / "b.tar"))
     shop.done("user", "add", "late")
-    assert "--force" in shop.refused("restore", str(tmp_path / "b.tar"))
+    said = shop.refused("restore", str(tmp_path / "b.tar"))
+    assert "are there already; --force replaces them" in said
     assert "late" in shop.done("user", "list")
     shop.done("restore", str(tmp_path / "b.tar"), "--force")
     assert "late" not in shop.done("user", "list")
