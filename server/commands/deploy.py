@@ -5,7 +5,7 @@ from importlib import resources
 import click
 from click.shell_completion import get_completion_class
 
-from .grouped import examples
+from .grouped import examples, heads
 
 # Each example by the name under which it is asked for: its file, and what it is.
 EXAMPLES = {
@@ -37,6 +37,7 @@ def deploy() -> None:
 @deploy.command(name="list", epilog=examples("switchboard deploy list"))
 def deploy_list() -> None:
     """List the examples: name, file, what it is."""
+    heads("name", "file", "what it is")
     for name, (file, meaning) in EXAMPLES.items():
         click.echo(f"{name}\t{file}\t{meaning}")
 

@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import pty
 import re
 import shutil
 import sqlite3
@@ -74,6 +75,35 @@ def test_user_add_makes_a_password_and_prints_it_alone(live: Live) -> None:
     printed = done(live.database, "user", "add", name)
     assert re.fullmatch(r"\S{12,}\n", printed)
     assert login(live, name, printed.strip())["result"]
+
+
+def test_a_made_password_is_named_beside(shop: Shop) -> None:
+    """What is printed is named, where people read it and scripts do not."""
+    for words in (("user", "add", "eve"), ("user", "password", "ann")):
+        assert "The password" in run(shop.database, *words).stderr
+
+
+@pytest.mark.parametrize(("name", "is_told"), [("server", True), ("eve", False)])
+def test_who_is_called_server_is_told_what_is_not_his(shop: Shop, name: str, is_told: bool) -> None:
+    """A user may have the name that stands for server keys, and whoever gives it learns what he cannot do."""
+    assert ("HTTP Basic" in run(shop.database, "user", "add", name).stderr) is is_told
+
+
+LISTS = [["user", "list"], ["token", "list", "ann"], ["key", "list"], ["deploy", "list"]]
+
+
+@pytest.mark.parametrize("words", LISTS, ids=lambda words: words[0])
+def test_lists_have_heads_on_a_terminal(shop: Shop, words: list[str]) -> None:
+    """On a terminal a line above a list has as many names as it has columns; a script gets the rows alone."""
+    place = [] if words[0] == "deploy" else ["--database", shop.database]
+    screen, terminal = pty.openpty()
+    subprocess.run([*PROGRAM, *words, *place], stdout=terminal, env=bare(), check=True, timeout=60)
+    os.close(terminal)
+    head, first, *_ = os.read(screen, 10_000).decode().splitlines()
+    os.close(screen)
+    assert head.count("\t") == first.count("\t") > 0
+    rows = subprocess.run([*PROGRAM, *words, *place], capture_output=True, env=bare(), check=True, timeout=60)
+    assert rows.stdout.decode().splitlines()[0] == first
 
 
 def test_each_made_password_is_another(shop: Shop) -> None:
