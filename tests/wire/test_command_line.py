@@ -255,7 +255,7 @@ def test_user_list_says_who_is_disabled(shop: Shop) -> None:
         ("--identifier", "", "identifier", None),
         ("--email", "ann@example.org", "email", "ann@example.org"),
         ("--messages", "nobody", "takes_messages", 0),
-        ("--admin", "yes", "is_admin", 1),
+        ("--admin", "no", "is_admin", 0),
     ],
 )
 def test_user_edit_changes_one_thing(shop: Shop, option: str, value: str, column: str, stored: Any) -> None:
@@ -268,7 +268,7 @@ def test_user_edit_leaves_the_rest(shop: Shop) -> None:
     """`user edit` leaves as it is what is not given."""
     before = shop.sql("SELECT * FROM account WHERE id = 1")
     shop.done("user", "edit", "ann")
-    shop.done("user", "edit", "ann", "--admin", "no", "--messages", "everyone")
+    shop.done("user", "edit", "ann", "--admin", "yes", "--messages", "everyone")
     assert shop.sql("SELECT * FROM account WHERE id = 1") == before
 
 
