@@ -12,8 +12,8 @@ from werkzeug.sansio.request import Request as Head
 from werkzeug.utils import cached_property
 
 MOST_FORM_PARTS, MOST_FORM_TEXT = 20, 500_000
-# RFC 2046 ends at 70, and some clients go a little beyond: werkzeug's has up to 72. Of each boundary patterns are
-# made, and Python keeps the last 512 patterns.
+# RFC 2046 ends at 70, and some clients go a little beyond: werkzeug's has up to 72. Of each boundary patterns
+# are made, and Python keeps the last 512 patterns.
 LONGEST_BOUNDARY = 100
 
 
