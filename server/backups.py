@@ -170,7 +170,8 @@ def restore(archive: Path, url: str, folder: Path, force: bool, begin: work.Begi
     """
     taken = [address_shown(url)] * holds_something(url) + [str(folder)] * is_there(folder)
     if taken and not force:
-        raise BadBackup(f"{' and '.join(taken)} is there already; --force replaces it.")
+        there, them = ("is", "it") if len(taken) == 1 else ("are", "them")
+        raise BadBackup(f"{' and '.join(taken)} {there} there already; --force replaces {them}.")
     path = store_path(url)
     with stores.sole_use(url), workplace_beside(path or folder) as workplace:
         verify(archive, workplace / "new", begin)

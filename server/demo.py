@@ -26,6 +26,7 @@ from .files import Files
 from .passwords import Passwords
 
 PEOPLE = {"ann": "#c8553d", "bob": "#2f6690", "carol": "#588157", "dave": "#7b5ea7"}
+ADMINISTRATOR = "ann"
 MAP_SIZE = (480, 320)
 
 
@@ -50,6 +51,7 @@ def made(settings: Settings, files: Files) -> Cast | None:
         return None
     cast, passwords = Cast(), Passwords(1)
     people = {name: add_person(cast, passwords, files, name, place) for place, name in enumerate(PEOPLE, 1)}
+    accounts.edit_user(people[ADMINISTRATOR], is_admin=True)
     cast.server_key = accounts.add_key("demo")
     talk(settings, files, people)
     play(settings, people)

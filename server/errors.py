@@ -26,11 +26,11 @@ class BadParams(Refusal):
 
 
 class BadInput(Refusal):
-    """A value breaks a rule of the domain: empty, too long, a bad mode, a false file."""
+    """A value breaks a rule: it is empty, too long, or not one of those that are taken."""
 
 
 class NotAuthenticated(Refusal):
-    """The request names nobody whom this face accepts."""
+    """The request comes with nothing by which this door knows anybody."""
 
     code = 401
     word = "UNAUTHORIZED"
@@ -40,7 +40,7 @@ class NotAuthenticated(Refusal):
 
 
 class WrongPassword(Refusal):
-    """The name is unknown or the password is wrong: the two are told apart nowhere."""
+    """The name is unknown or the password is wrong; which of the two is not told."""
 
     code = 401
     word = "WRONG_PASSWORD"
@@ -50,21 +50,21 @@ class WrongPassword(Refusal):
 
 
 class NotAllowed(Refusal):
-    """The actor may see the thing but may not do this with it."""
+    """Whoever asks may see it, but may not do this with it."""
 
     code = 403
     word = "FORBIDDEN"
 
 
 class NotFound(Refusal):
-    """No such thing, or none this actor may see: the two are told apart nowhere."""
+    """There is no such thing, or none that may be seen by whoever asks; which of the two is not told."""
 
     code = 404
     word = "NOT_FOUND"
 
 
 class WrongVerb(Refusal):
-    """The address takes other *verbs*."""
+    """The address does not take this verb; Allow tells which it takes."""
 
     code = 405
     word = "METHOD_NOT_ALLOWED"
@@ -75,7 +75,7 @@ class WrongVerb(Refusal):
 
 
 class TooSlow(Refusal):
-    """The body does not come in time."""
+    """The body did not come in time."""
 
     code = 408
     word = "REQUEST_TIMEOUT"
@@ -89,7 +89,7 @@ class WrongType(Refusal):
 
 
 class Broken(Refusal):
-    """Something went wrong that is nobody's fault but the server's own."""
+    """Something went wrong by a fault of the server's own."""
 
     code = 500
     word = "INTERNAL_ERROR"
@@ -99,7 +99,7 @@ class Broken(Refusal):
 
 
 class Conflict(Refusal):
-    """The state of things forbids it for now."""
+    """It cannot be done as things stand now."""
 
     code = 409
     word = "CONFLICT"
@@ -113,7 +113,7 @@ class KeyReused(Refusal):
 
 
 class TooMany(Refusal):
-    """A limit on how often something may be done is reached; *wait* is in seconds."""
+    """It was done too often; the answer tells in how many seconds it may be done again."""
 
     code = 429
     word = "TOO_MANY_REQUESTS"
@@ -124,7 +124,7 @@ class TooMany(Refusal):
 
 
 class Unavailable(Refusal):
-    """The server cannot do it at this moment, through no fault of the caller's."""
+    """The server cannot do it at this moment, and may soon."""
 
     code = 503
     word = "UNAVAILABLE"

@@ -32,7 +32,9 @@ class Line:
 
     def __str__(self) -> str:
         took = "unread" if self.milliseconds is None else f"{self.milliseconds:.1f} ms"
-        parts = (self.request, self.actor, self.verb, self.method, self.outcome, took)
+        # What is declared as a route has its verb in its name.
+        called = self.method.removeprefix(f"{self.verb} ")
+        parts = (self.request, self.actor, self.verb, called, self.outcome, took)
         return " ".join(part[:MOST_CHARACTERS].encode("unicode_escape").decode() for part in parts)
 
     def fields(self) -> dict[str, Any]:

@@ -84,9 +84,12 @@ def greeting(settings: Settings, cast: Cast | None) -> str:
         f"  game server: {base}/RPC2",
         f"  websites:    {base}/chat",
         f"  members:     {base}/ and {base}/inbox",
+        f"  admins:      {base}/admin",
         f"  reference:   {base}/docs and {base}/openapi.json",
         f"  store:       {address_shown(settings.database)}, files in {settings.files_folder}",
     ]
+    if not settings.url and stands_for_all(settings.host):
+        lines.append(f"  from elsewhere: the name of this machine in the place of {own_host(settings.host)}")
     if not (is_loopback(settings.host) or settings.proxies or settings.url.startswith("https:")):
         lines.append(
             "  WARNING: this address can be reached from elsewhere and passwords travel readable; put a proxy"
@@ -124,12 +127,17 @@ def base_address(settings: Settings) -> str:
 
 def own_host(host: str) -> str:
     """*host*, or the loopback address where it stands for all addresses there are."""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
+    if not stands_for_all(host):
         return host
-    loopback = "127.0.0.1" if address.version == 4 else "::1"
-    return loopback if address.is_unspecified else host
+    return "::1" if ":" in host else "127.0.0.1"
+
+
+def stands_for_all(host: str) -> bool:
+    """Whether a server at *host* can be reached by every address of this machine."""
+    try:
+        return ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return False
 
 
 def wait_until_ready(settings: Settings, announce: Callable[[str], None]) -> None:

@@ -40,7 +40,7 @@ def engine_at(url: str, durability: str) -> Engine:
     """The engine behind *url*, not yet connected."""
     if url.startswith(SERVERS):
         if not has_driver():
-            raise RuntimeError("psycopg is missing, please install switchboard[postgresql]")
+            raise RuntimeError("psycopg is missing; please run in the checkout: pip install '.[postgresql]'")
         refuse_unreadable(url)
         return Server(url, durability)
     path = store_path(url)

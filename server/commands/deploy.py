@@ -5,7 +5,7 @@ from importlib import resources
 import click
 from click.shell_completion import get_completion_class
 
-from .grouped import examples
+from .grouped import examples, heads
 
 # Each example by the name under which it is asked for: its file, and what it is.
 EXAMPLES = {
@@ -22,6 +22,13 @@ EXAMPLES = {
 SHELLS = ("bash", "zsh", "fish")
 
 
+class Example(click.Choice[str]):
+    """The name of an example; who gives none is told where they stand."""
+
+    def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str:
+        return "switchboard deploy list tells the names"
+
+
 @click.group()
 def deploy() -> None:
     """Examples of what stands around a server, to be adapted: systemd, Docker, proxies."""
@@ -30,6 +37,7 @@ def deploy() -> None:
 @deploy.command(name="list", epilog=examples("switchboard deploy list"))
 def deploy_list() -> None:
     """List the examples: name, file, what it is."""
+    heads("name", "file", "what it is")
     for name, (file, meaning) in EXAMPLES.items():
         click.echo(f"{name}\t{file}\t{meaning}")
 
@@ -38,9 +46,12 @@ def deploy_list() -> None:
     name="show",
     epilog=examples("switchboard deploy show systemd > /etc/systemd/system/switchboard.service"),
 )
-@click.argument("name", type=click.Choice(list(EXAMPLES)))
+@click.argument("name", metavar="NAME", type=Example(list(EXAMPLES)))
 def deploy_show(name: str) -> None:
-    """Write the example NAME to standard output; it says itself how it is used."""
+    """Write the example NAME to standard output; it says itself how it is used.
+
+    "switchboard deploy list" tells the names.
+    """
     file, _ = EXAMPLES[name]
     click.echo(resources.files("server").joinpath("deploy", file).read_bytes(), nl=False)
 

@@ -195,11 +195,10 @@ def of_places(settings: Settings) -> Findings:
     """Whether the store and the files can be written by this user, and read by nobody else."""
     path = store_path(settings.database)
     if path is not None:
-        yield of_place("store", path, path.parent)
+        yield of_place("place of store", path.absolute())
         if is_reached(path):
             yield from of_owners(path)
-    folder = settings.files_folder
-    yield of_place("files", folder, folder.absolute().parent)
+    yield of_place("place of files", settings.files_folder.absolute())
 
 
 def is_reached(path: Path) -> bool:
@@ -211,7 +210,8 @@ def is_reached(path: Path) -> bool:
     return True
 
 
-def of_place(about: str, path: Path, home: Path) -> Finding:
+def of_place(about: str, path: Path) -> Finding:
+    home = path.parent
     if not is_reached(path):
         return Finding(MEND, about, f"{path} cannot be reached; please run this as the server's user.")
     if not path.exists():
@@ -225,7 +225,7 @@ def of_place(about: str, path: Path, home: Path) -> Finding:
         return Finding(
             MEND, about, f"{path} cannot be written; run this as the server's user, or give it to him."
         )
-    if about == "store" and not os.access(home, os.W_OK):
+    if not path.is_dir() and not os.access(home, os.W_OK):
         return Finding(MEND, about, f"{home} cannot be written, where the store keeps its log beside itself.")
     if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         return Finding(LOOK, about, f"others on this machine may read {path}; chmod go= {path} forbids it.")
@@ -237,7 +237,7 @@ def of_owners(path: Path) -> Findings:
     for beside in (path.with_name(path.name + ending) for ending in BESIDE):
         if path.exists() and beside.exists() and beside.stat().st_uid != path.stat().st_uid:
             text = f"{beside} is another user's than {path}; please run: chown --reference={path} {beside}"
-            yield Finding(MEND, "store", text)
+            yield Finding(MEND, "place of store", text)
 
 
 def of_disks(settings: Settings) -> Findings:
@@ -319,9 +319,9 @@ def of_newest() -> Finding:
     newest = Message.get_or_none(Message.id == newest_given(Message))
     ahead = (newest.sent_at - now()).total_seconds() if newest else 0.0
     if ahead < APART:
-        return Finding(OK, "clock", "the newest message is not from the future.")
-    text = f"the newest message is from {ahead:.0f} s ahead: the clock was, or is, wrong. Please compare it."
-    return Finding(LOOK, "clock", text)
+        return Finding(OK, "newest message", "it is not from the future.")
+    text = f"it is from {ahead:.0f} s ahead: the clock was, or is, wrong. Please compare it."
+    return Finding(LOOK, "newest message", text)
 
 
 def of_server_clock() -> Finding:
@@ -330,8 +330,10 @@ def of_server_clock() -> Finding:
     there = server_clock()
     apart = abs(there - (before + time.time()) / 2)
     if apart < APART:
-        return Finding(OK, "clock", "the database's tells the same.")
+        return Finding(OK, "clock of database", "it tells the same.")
     word = MEND if apart >= FAR_APART else LOOK
     return Finding(
-        word, "clock", f"the database's is {apart:.0f} s apart from it; please set both by the net."
+        word,
+        "clock of database",
+        f"it is {apart:.0f} s apart from this machine's; please set both by the net.",
     )

@@ -1,4 +1,6 @@
-"""How help looks: all commands by what they are for, and examples below each."""
+"""How help and lists look: all commands by what they are for, examples below each, heads above columns."""
+
+import sys
 
 import click
 
@@ -15,6 +17,12 @@ WHOLE = 1000
 def examples(*lines: str) -> str:
     """What stands below a command's help: lines that can be copied."""
     return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def heads(*names: str) -> None:
+    """Say above a list what stands in its columns, where a person reads it and no script."""
+    if sys.stdout.isatty():
+        click.echo(click.style("\t".join(names), bold=True))
 
 
 class Grouped(click.Group):

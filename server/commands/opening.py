@@ -162,6 +162,20 @@ def must_keep_files(settings: Settings) -> None:
     refuse_unwritable("folder", there, "--files")
 
 
+def must_have_folder(file: Path) -> None:
+    """Refuse to begin a file where no folder is, or one that takes none."""
+    folder = file.absolute().parent
+    if not folder.is_dir():
+        raise click.ClickException(
+            f"The folder {folder} does not exist; please make it, or name another file."
+        )
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise click.ClickException(
+            f"The folder {folder} cannot be written; please give it to the user who runs this, or name"
+            " another file."
+        )
+
+
 def refuse_unwritable(what: str, path: Path, option: str) -> None:
     if not os.access(path, os.W_OK):
         raise StoreError(

@@ -12,7 +12,8 @@ from ..actions import accounts
 from ..config import Settings
 from ..files import Files
 from ..passwords import Passwords
-from .grouped import examples
+from ..visits import SERVER_NAME
+from .grouped import examples, heads
 from .opening import opened, store_options
 
 
@@ -78,8 +79,13 @@ def user_add(
     with opened(Settings(**values), creates=True) as files:
         made = transact(lambda: add(files), writes=True)
     click.echo(f"Added {made.username} with id {made.id}.", err=True)
+    if made.username == SERVER_NAME:
+        click.echo(
+            f"As {SERVER_NAME} stands for server keys, this user cannot use HTTP Basic with the password.",
+            err=True,
+        )
     if is_made:
-        click.echo(password)
+        tell_password(password)
 
 
 def new_password(from_stdin: bool) -> tuple[str, bool]:
@@ -94,6 +100,12 @@ def new_password(from_stdin: bool) -> tuple[str, bool]:
     return accounts.new_password(), True
 
 
+def tell_password(password: str) -> None:
+    """Show a password that was made here, alone on standard output."""
+    click.echo("The password, which is shown this once:", err=True)
+    click.echo(password)
+
+
 def give_avatar(files: Files, user: User, avatar: Path | None) -> None:
     if avatar is not None:
         accounts.set_avatar(files, user, avatar.read_bytes())
@@ -105,9 +117,10 @@ def user_list(**values: Any) -> None:
     """List everyone, with what is known of each.
 
     A line a user, with tabs between id, name, number, identifier, and "disabled" or "admin" for who is; a -
-    stands for what is not there.
+    stands for what is not there. On a terminal a line above says what is what.
     """
     with opened(Settings(**values)):
+        heads("id", "name", "number", "identifier", "notes")
         for each in User.select().order_by(User.id):
             notes = [word for word, on in (("disabled", each.disabled_at), ("admin", each.is_admin)) if on]
             fields = (
@@ -134,7 +147,7 @@ def user_password(name: str, password_stdin: bool, **values: Any) -> None:
     with opened(Settings(**values)):
         transact(lambda: accounts.set_password(accounts.named(name), stored), writes=True)
     if is_made:
-        click.echo(password)
+        tell_password(password)
 
 
 @user.command(name="disable", epilog=examples("switchboard user disable eve"))
@@ -229,6 +242,7 @@ def token_add(name: str, label: str, **values: Any) -> None:
 def token_list(name: str, **values: Any) -> None:
     """List the access tokens of the user called NAME: id, label, when made."""
     with opened(Settings(**values)):
+        heads("id", "label", "made")
         for each in accounts.named(name).tokens.order_by(AccessToken.id):
             click.echo(f"{each.id}\t{each.label or '-'}\t{each.created_at:%Y-%m-%d %H:%M}")
 
@@ -265,6 +279,7 @@ def key_add(label: str, **values: Any) -> None:
 def key_list(**values: Any) -> None:
     """List the server keys: id, label, when made."""
     with opened(Settings(**values)):
+        heads("id", "label", "made")
         for each in ServerKey.select().order_by(ServerKey.id):
             click.echo(f"{each.id}\t{each.label}\t{each.created_at:%Y-%m-%d %H:%M}")
 

@@ -22,7 +22,16 @@ from ..actions import checks, jobs
 from ..config import Settings
 from ..files import Files
 from .grouped import examples
-from .opening import must_exist, opened, place_of, prepare, reported, settings_options, store_options
+from .opening import (
+    must_exist,
+    must_have_folder,
+    opened,
+    place_of,
+    prepare,
+    reported,
+    settings_options,
+    store_options,
+)
 from .progress import shown
 
 
@@ -80,6 +89,7 @@ def backup(file: Path, **values: Any) -> None:
     backup or is not there. It can be restored on another engine than that of its store.
     """
     settings, began = Settings(**values), now()
+    must_have_folder(file)
     with shown() as begin, opened(settings) as files:
         backups.write(files, file, begin)
         jobs.note_backup(file, began)
@@ -166,6 +176,8 @@ def export(file: str, **values: Any) -> None:
     Moments are milliseconds since 1970, a yes or no is 1 or 0. newest_id is the newest id that a table has
     ever given out.
     """
+    if file != exports.STANDARD:
+        must_have_folder(Path(file))
     with shown() as begin, opened(Settings(**values)), exports.written(file) as stream:
         exports.write(stream, begin)
     if file != exports.STANDARD:

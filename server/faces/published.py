@@ -41,7 +41,7 @@ def sections() -> list[Section]:
 
 def chat_document(server: str) -> dict[str, Any]:
     """The chat door as programs read it, for clients that reach it at the address *server*."""
-    about = openapi.About(chat.TITLE, __version__, chat.ABOUT, chat.SECURITY, server)
+    about = openapi.About(chat.TITLE, __version__, chat.ABOUT, chat.SECURITY, server, chat.CODES)
     return openapi.document(chat.face.routes.values(), about, chat.OTHERS)
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from http import HTTPStatus
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -34,6 +35,8 @@ HEADERS = "#/components/headers/"
 FIRST_SENTENCE = re.compile(r"(.+?)\.(?:\s|$)", re.DOTALL)
 # The operation of which another one is a second spelling.
 SAME_AS = "x-same-as"
+# What the codes of problems mean.
+CODES = "x-codes"
 BODIES = ("application/json", "application/x-www-form-urlencoded")
 PROBLEM = "application/problem+json"
 COUNT = {"type": "integer", "minimum": 0}
@@ -44,14 +47,32 @@ SHARED_HEADERS = {
 }
 
 
+class Code(NamedTuple):
+    """What a problem document can have as its code, with which status, and what it means."""
+
+    status: int
+    code: str
+    description: str
+
+
+def codes_of(kind: type[Refusal], words: Mapping[str, str]) -> Iterator[Code]:
+    """The code of a kind of refusal, and those *words*, with what they mean, that tell more of it."""
+    yield Code(kind.code, kind.word, meaning(kind))
+    yield from (Code(kind.code, word, words[word]) for word in sorted(words))
+
+
 class About(NamedTuple):
-    """What a document says of all its routes: *security* has the schemes by name, *server* the address."""
+    """What a document says of all its routes.
+
+    *security* has the schemes by name, *server* is the address, *codes* are those of all refusals.
+    """
 
     title: str
     version: str
     description: str
     security: Mapping[str, Json]
     server: str = "/"
+    codes: Iterable[Code] = ()
 
 
 def document(
@@ -71,6 +92,7 @@ def document(
         "servers": [{"url": about.server}],
         "security": [{name: []} for name in about.security],
         "paths": paths,
+        CODES: [code._asdict() for code in sorted(about.codes, key=attrgetter("status"))],
         "components": {
             "schemas": schemas,
             "headers": SHARED_HEADERS,
@@ -237,8 +259,13 @@ def refused(kinds: Iterable[type[Refusal]]) -> Json:
 
 def refusal(kind: type[Refusal]) -> Json:
     content = {PROBLEM: {"schema": codec_for(Problem).schema}}
-    made: Json = {"description": kind.__doc__ or kind.__name__, "content": content}
+    made: Json = {"description": meaning(kind), "content": content}
     if kind is TooMany:
         told = "In how many seconds it may be tried again."
         made["headers"] = {"Retry-After": {"description": told, "required": True, "schema": COUNT}}
     return made
+
+
+def meaning(kind: type[Refusal]) -> str:
+    """What a kind of refusal says, in one sentence."""
+    return " ".join((kind.__doc__ or kind.__name__).split())

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from .openapi import SAME_AS, Json
+from .openapi import CODES, SAME_AS, Json
 from .reference import Entry
 
 HEADS = ("parameter", "in", "type", "required", "meaning")
@@ -27,7 +27,7 @@ class Call(NamedTuple):
 
 
 def entries(document: Json) -> Iterator[Entry]:
-    """Each call, then each shape that is sent, then what the numbers of errors mean."""
+    """Each call, then each shape that is sent, then what the codes of errors mean."""
     calls = [
         Call(verb.upper(), path, operation)
         for path, item in document["paths"].items()
@@ -39,7 +39,7 @@ def entries(document: Json) -> Iterator[Entry]:
             yield call_entry(document, each, same)
     for name, schema in document["components"]["schemas"].items():
         yield shape_entry(name, schema)
-    yield errors_entry(calls)
+    yield errors_entry(document[CODES])
 
 
 def call_entry(document: Json, call: Call, same: list[Call]) -> Entry:
@@ -111,15 +111,14 @@ def shape_entry(name: str, schema: Json) -> Entry:
     return Entry(f"shape-{name}", name, schema.get("description", ""), ("member", "type"), rows)
 
 
-def errors_entry(calls: list[Call]) -> Entry:
-    """Every number that can come, with its meaning."""
-    meanings = {
-        status: each.operation["responses"][status]["description"]
-        for each in calls
-        for status in errors(each.operation)
-    }
-    rows = [(status, HTTPStatus(int(status)).phrase, meanings[status]) for status in sorted(meanings)]
-    return Entry("errors", "Errors", "", ("status", "name", "meaning"), rows)
+def errors_entry(codes: list[Json]) -> Entry:
+    """Every code that can come, with its status and its meaning."""
+    rows = [
+        (each["code"], f"{each['status']} {HTTPStatus(each['status']).phrase}", each["description"])
+        for each in codes
+    ]
+    about = "A problem document has one of these as its code."
+    return Entry("errors", "Errors", about, ("code", "status", "meaning"), rows)
 
 
 def curl(server: str, call: Call) -> str:

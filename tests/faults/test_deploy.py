@@ -74,21 +74,29 @@ def fleet(cluster: engines.Cluster, tmp_path_factory: pytest.TempPathFactory) ->
         yield made
 
 
-def places(fleet: Fleet) -> dict[str, str]:
-    """What stands in the examples for the addresses of two servers, and their addresses."""
-    examples = ("127.0.0.1:8001", "127.0.0.1:8002")
-    return {
-        old: address.removeprefix("http://") for old, address in zip(examples, fleet.addresses, strict=True)
-    }
+# What stands in the examples for the address of a server, and in lines that do not count for another one.
+ONE, TWO = "127.0.0.1:8000", "127.0.0.1:8001"
+
+
+def for_two(fleet: Fleet, example: str, **values: str) -> str:
+    """An example with the lines of the second server, the addresses of both, and other *values*."""
+    one, two = places(fleet)
+    text = filled_in(DEPLOY / example, **values)
+    opened, found = re.subn(rf"^( +)# (server .*){re.escape(TWO)}", rf"\g<1>\g<2>{two}", text, flags=re.M)
+    assert found == text.count(f" {ONE} ") > 0
+    return opened.replace(ONE, one)
+
+
+def places(fleet: Fleet) -> list[str]:
+    """Where the servers are, as proxies write it."""
+    return [address.removeprefix("http://") for address in fleet.addresses]
 
 
 @contextmanager
 def nginx(fleet: Fleet, folder: Path, **values: str) -> Iterator[str]:
     """The address of an nginx in front of two servers, with the example and what Debian has around it."""
     port = free_port()
-    text = filled_in(
-        DEPLOY / "nginx.conf", **places(fleet), **{"listen 80;": f"listen 127.0.0.1:{port};"}, **values
-    )
+    text = for_two(fleet, "nginx.conf", **{"listen 80;": f"listen 127.0.0.1:{port};"}, **values)
     (folder / "switchboard.conf").write_text(text)
     own = [f"{kind}_temp_path {kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")]
     around = f"events {{}} http {{ access_log off; {' '.join(own)} include switchboard.conf; }}"
@@ -105,9 +113,7 @@ def nginx(fleet: Fleet, folder: Path, **values: str) -> Iterator[str]:
 def haproxy(fleet: Fleet, folder: Path, **values: str) -> Iterator[str]:
     """The address of an HAProxy in front of two servers, with the example."""
     port = free_port()
-    text = filled_in(
-        DEPLOY / "haproxy.cfg", **places(fleet), **{"bind :80\n": f"bind 127.0.0.1:{port}\n"}, **values
-    )
+    text = for_two(fleet, "haproxy.cfg", **{"bind :80\n": f"bind 127.0.0.1:{port}\n"}, **values)
     (folder / "haproxy.cfg").write_text(text)
     with running("haproxy", ["-db", "-f", str(folder / "haproxy.cfg")], port, folder):
         yield f"http://127.0.0.1:{port}"
@@ -154,7 +160,7 @@ def caddy(fleet: Fleet, folder: Path) -> Iterator[str]:
     text = filled_in(DEPLOY / "Caddyfile", **{"grace_period 5s": "grace_period 1s\n\tadmin off"})
     (folder / "Caddyfile").write_text(text)
     own = {"HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
-    example = {"SITE": f"http://127.0.0.1:{port}", "SERVERS": " ".join(places(fleet).values())}
+    example = {"SITE": f"http://127.0.0.1:{port}", "SERVERS": " ".join(places(fleet))}
     command = ["run", "--adapter", "caddyfile", "--config", str(folder / "Caddyfile")]
     with running("caddy", command, port, folder, environment={**os.environ, **own, **example}):
         yield f"http://127.0.0.1:{port}"

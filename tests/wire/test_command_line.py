@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import pty
 import re
 import shutil
 import sqlite3
@@ -74,6 +75,35 @@ def test_user_add_makes_a_password_and_prints_it_alone(live: Live) -> None:
     printed = done(live.database, "user", "add", name)
     assert re.fullmatch(r"\S{12,}\n", printed)
     assert login(live, name, printed.strip())["result"]
+
+
+def test_a_made_password_is_named_beside(shop: Shop) -> None:
+    """What is printed is named, where people read it and scripts do not."""
+    for words in (("user", "add", "eve"), ("user", "password", "ann")):
+        assert "The password" in run(shop.database, *words).stderr
+
+
+@pytest.mark.parametrize(("name", "is_told"), [("server", True), ("eve", False)])
+def test_who_is_called_server_is_told_what_is_not_his(shop: Shop, name: str, is_told: bool) -> None:
+    """A user may have the name that stands for server keys, and whoever gives it learns what he cannot do."""
+    assert ("HTTP Basic" in run(shop.database, "user", "add", name).stderr) is is_told
+
+
+LISTS = [["user", "list"], ["token", "list", "ann"], ["key", "list"], ["deploy", "list"]]
+
+
+@pytest.mark.parametrize("words", LISTS, ids=lambda words: words[0])
+def test_lists_have_heads_on_a_terminal(shop: Shop, words: list[str]) -> None:
+    """On a terminal a line above a list has as many names as it has columns; a script gets the rows alone."""
+    place = [] if words[0] == "deploy" else ["--database", shop.database]
+    screen, terminal = pty.openpty()
+    subprocess.run([*PROGRAM, *words, *place], stdout=terminal, env=bare(), check=True, timeout=60)
+    os.close(terminal)
+    head, first, *_ = os.read(screen, 10_000).decode().splitlines()
+    os.close(screen)
+    assert head.count("\t") == first.count("\t") > 0
+    rows = subprocess.run([*PROGRAM, *words, *place], capture_output=True, env=bare(), check=True, timeout=60)
+    assert rows.stdout.decode().splitlines()[0] == first
 
 
 def test_each_made_password_is_another(shop: Shop) -> None:
@@ -225,7 +255,7 @@ def test_user_list_says_who_is_disabled(shop: Shop) -> None:
         ("--identifier", "", "identifier", None),
         ("--email", "ann@example.org", "email", "ann@example.org"),
         ("--messages", "nobody", "takes_messages", 0),
-        ("--admin", "yes", "is_admin", 1),
+        ("--admin", "no", "is_admin", 0),
     ],
 )
 def test_user_edit_changes_one_thing(shop: Shop, option: str, value: str, column: str, stored: Any) -> None:
@@ -238,7 +268,7 @@ def test_user_edit_leaves_the_rest(shop: Shop) -> None:
     """`user edit` leaves as it is what is not given."""
     before = shop.sql("SELECT * FROM account WHERE id = 1")
     shop.done("user", "edit", "ann")
-    shop.done("user", "edit", "ann", "--admin", "no", "--messages", "everyone")
+    shop.done("user", "edit", "ann", "--admin", "yes", "--messages", "everyone")
     assert shop.sql("SELECT * FROM account WHERE id = 1") == before
 
 
@@ -649,6 +679,14 @@ def test_backup_leaves_one_file(shop: Shop, tmp_path: Path) -> None:
     assert [path.name for path in folder.iterdir()] == ["b.tar"]
 
 
+@pytest.mark.parametrize("words", [["backup", "m.tar"], ["export", "x.gz"]])
+def test_a_file_needs_a_folder(shop: Shop, tmp_path: Path, words: list[str]) -> None:
+    """What writes a file names the folder that is not there, and what to do."""
+    command, name = words
+    said = shop.refused(command, str(tmp_path / "none" / name))
+    assert f"The folder {tmp_path}/none does not exist; please make it, or name another file." in said
+
+
 def test_backup_of_a_faulty_store_is_refused(shop: Shop, tmp_path: Path) -> None:
     """`backup` verifies what it has written, and leaves no file that does not pass."""
     shop.sql("UPDATE conversation SET last_seq = last_seq + 1 WHERE id = 1")
@@ -660,7 +698,8 @@ def test_restore_refuses_to_overwrite(shop: Shop, tmp_path: Path) -> None:
     """`restore` replaces a store that is there only with --force."""
     shop.done("backup", str(tmp_path / "b.tar"))
     shop.done("user", "add", "late")
-    assert "--force" in shop.refused("restore", str(tmp_path / "b.tar"))
+    said = shop.refused("restore", str(tmp_path / "b.tar"))
+    assert "are there already; --force replaces them" in said
     assert "late" in shop.done("user", "list")
     shop.done("restore", str(tmp_path / "b.tar"), "--force")
     assert "late" not in shop.done("user", "list")

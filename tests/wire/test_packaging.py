@@ -100,6 +100,14 @@ def test_every_example_has_a_name() -> None:
     assert [line.split("\t")[0] for line in said("deploy", "list").splitlines()] == list(EXAMPLES)
 
 
+def test_who_names_no_example_is_told_where_they_stand() -> None:
+    """`deploy show` alone is refused in one sentence that names the list."""
+    refused = CliRunner().invoke(main, ["deploy", "show"])
+    assert "switchboard deploy list tells the names" in refused.stderr
+    assert len([line for line in refused.stderr.splitlines() if line.startswith("Error: ")]) == 1
+    assert "\t" not in refused.stderr
+
+
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_an_example_is_shown_as_it_is(name: str) -> None:
     """`deploy show` writes the very bytes of the file."""
@@ -119,6 +127,18 @@ def test_examples_know_the_settings(name: str) -> None:
     """Every variable of ours that an example names is a setting."""
     text = (DEPLOY / EXAMPLES[name][0]).read_text()
     assert set(re.findall(r"SWITCHBOARD_[A-Z_]+", text)) <= Settings().environment().keys()
+
+
+@pytest.mark.parametrize("name", ["nginx", "haproxy", "caddy"])
+def test_a_proxy_finds_the_server(name: str) -> None:
+    """Each proxy's example sends to the one address at which the unit and the container's example serve."""
+    text = (DEPLOY / EXAMPLES[name][0]).read_text()
+    counts = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#"))
+    place = f"{Settings().host}:{Settings().port}"
+    assert set(re.findall(r"[\d.]+:\d{4}", counts)) == {place}
+    [published] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]["switchboard"]["ports"]
+    assert published.startswith(f"{place}:")
+    assert "--port" not in (DEPLOY / "switchboard.service").read_text()
 
 
 # The container, by hand

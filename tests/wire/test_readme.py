@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -34,10 +35,9 @@ MOST_SECONDS, SECONDS = 300, 60
 UNTYPED = {
     ".venv/bin/pip install -q -e '.[tests]'": "it is this very suite",
     "source <(switchboard completion": "each line is for another shell; the tests of the package type them",
-    "pip install -e '.[postgresql]'": "there is no database at db.example.org",
 }
-# The one line of a block of which that is so.
-ELSEWHERE = "switchboard move sqlite:///switchboard.db postgresql://db.example.org"
+# The database of the examples, for which the tests have one of their own.
+EXAMPLE_STORE = re.compile(r"postgresql://[^@/ ]+@db\.example\.org/switchboard")
 
 
 class Block(NamedTuple):
@@ -52,32 +52,37 @@ class Block(NamedTuple):
 
 
 BLOCKS = [Block(*found) for found in re.findall(r"^```(\w+)\n(.*?)^```$", README, re.M | re.S)]
-FIRST = BLOCKS[0]
+# What is typed first of all, and what is typed first in every further shell.
+FIRST, FURTHER, *REST = BLOCKS
 
 
 def blocks(language: str, words: str = "") -> list[Block]:
-    return [each for each in BLOCKS[1:] if each.language == language and words in each.text]
+    return [each for each in REST if each.language == language and words in each.text]
 
 
-class Served:
-    """The checkout in which the README's first line was typed, and what it printed."""
+def environment(**variables: str) -> dict[str, str]:
+    """The environment of a fresh shell, which finds no program of ours by itself."""
+    places = os.get_exec_path()
+    others = [each for each in places if not shutil.which("switchboard", path=each)]
+    return {**os.environ, "PATH": os.pathsep.join(others), "PYTHONPATH": "", **variables}
 
-    def __init__(self, folder: Path) -> None:
+
+class Serving:
+    """Lines of shell that end with a server, typed in a *folder*, and what they print until it is ready."""
+
+    def __init__(self, text: str, folder: Path) -> None:
         self.folder, self.port = folder, free_port()
-        self.began = time.monotonic()
-        environment = {**os.environ, "SWITCHBOARD_PORT": str(self.port), "SWITCHBOARD_LIMITS": "off"}
-        environment.pop("PYTHONPATH", None)
         with (folder / "errors").open("w") as errors:
             self.process = subprocess.Popen(
-                ["sh", "-c", FIRST.text],
+                ["sh", "-c", text],
                 cwd=folder,
-                env=environment,
+                env=environment(SWITCHBOARD_PORT=str(self.port), SWITCHBOARD_LIMITS="off"),
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
                 start_new_session=True,
             )
-        watch = threading.Timer(MOST_SECONDS, self.stop)
+        watch = threading.Timer(MOST_SECONDS, self.interrupt)
         watch.start()
         assert self.process.stdout is not None
         self.printed = ""
@@ -86,14 +91,27 @@ class Served:
             if "is ready at" in line:
                 break
         watch.cancel()
-        self.took = time.monotonic() - self.began
+
+    def interrupt(self) -> None:
+        os.killpg(self.process.pid, signal.SIGTERM)
+
+    def stop(self) -> None:
+        """End it; all that it printed has come when the last of its processes has ended."""
+        self.interrupt()
+        self.process.communicate(timeout=SECONDS)
+
+
+class Served(Serving):
+    """The checkout in which the README's first line was typed, and its cast."""
+
+    def __init__(self, folder: Path) -> None:
+        began = time.monotonic()
+        super().__init__(FIRST.text, folder)
+        self.took = time.monotonic() - began
         cast = re.findall(r"^ +(\w+): password (\S+), number \S+, token (\S+)$", self.printed, re.M)
         self.passwords = {name: password for name, password, _ in cast}
         self.tokens = {name: token for name, _, token in cast}
         self.key = "".join(re.findall(r"^ +server key: +(\S+)$", self.printed, re.M))
-
-    def stop(self) -> None:
-        os.killpg(self.process.pid, signal.SIGTERM)
 
     def filled(self, text: str) -> str:
         """A block with this server's port and what it printed."""
@@ -102,26 +120,28 @@ class Served:
             text = text.replace(word, value)
         return re.sub(r"\bKEY\b", self.key, text).replace(":8000", f":{self.port}")
 
-    def run(self, *command: str, folder: Path | None = None, given: str = "") -> str:
-        """What a command writes that succeeds, with the checkout's own programs at hand."""
-        programs = {"PATH": f"{self.folder}/.venv/bin:{os.environ['PATH']}", "PYTHONPATH": ""}
+    def further(self, text: str, folder: Path) -> str:
+        """A text as it is typed into a further shell, which goes to *folder* then."""
+        return f"cd {self.folder}\n{FURTHER.text}cd {folder}\n{text}"
+
+    def run(self, text: str, folder: Path | None = None) -> str:
+        """What is written by a text that is typed into a further shell, and succeeds."""
         done = subprocess.run(
-            command,
-            cwd=folder or self.folder,
-            env={**os.environ, **programs},
-            input=given,
+            ["sh", "-c", self.further(text, folder or self.folder)],
+            env=environment(),
+            input="",
             capture_output=True,
             text=True,
             timeout=SECONDS,
         )
-        assert done.returncode == 0, (command, done.stdout, done.stderr)
+        assert done.returncode == 0, (text, done.stdout, done.stderr)
         return done.stdout
 
     def type_shell(self, block: Block) -> None:
         """Each command of a block in turn; CHAT is the id in the answer before."""
         chat = ""
         for line in commands(self.filled(block.text)):
-            told = self.run("sh", "-c", line.replace("CHAT", chat))
+            told = self.run(line.replace("CHAT", chat))
             assert "problem+json" not in told and '"error"' not in told and "fault" not in told, told
             if told.startswith(("{", "[")):
                 answer = json.loads(told)
@@ -165,8 +185,26 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     assert made.key, (folder / "errors").read_text()
     yield made
     made.stop()
-    # All that it printed has come when the last of its processes has ended.
-    made.process.communicate(timeout=SECONDS)
+
+
+@pytest.fixture(scope="module")
+def with_driver(served: Served) -> Served:
+    """The checkout, with the driver of PostgreSQL as it is told to be installed."""
+    install, *_ = on_postgresql()
+    served.run(install)
+    return served
+
+
+def on_postgresql() -> list[str]:
+    """The lines with which a server on PostgreSQL begins."""
+    [block] = blocks("sh", "switchboard migrate")
+    return commands(block.text)
+
+
+def placed(text: str, folder: Path) -> str:
+    """A text with a new database of the tests' own, and files in *folder*."""
+    database = engines.cluster().blank(folder, "readme")
+    return EXAMPLE_STORE.sub(database, text).replace("/srv/switchboard", str(folder))
 
 
 def test_the_first_line_serves_within_minutes(served: Served) -> None:
@@ -177,9 +215,9 @@ def test_the_first_line_serves_within_minutes(served: Served) -> None:
 
 def test_what_is_typed_at_the_doors_works(served: Served) -> None:
     """The lines of Python and curl work in their order, and the inbox has what came through every door."""
-    for block in BLOCKS[1:]:
+    for block in REST:
         if block.language == "python" and "ServerProxy(" in block.text:
-            served.run(".venv/bin/python", "-c", served.filled(block.text))
+            served.run(f"python -c {shlex.quote(served.filled(block.text))}")
         elif block.language == "sh" and "curl" in block.text:
             served.type_shell(block)
     shown = served.inbox("ann")
@@ -205,13 +243,21 @@ def test_what_a_page_does_works(served: Served, browser: Any) -> None:
     page.close()
 
 
-def test_what_is_typed_by_those_who_run_it_works(served: Served, tmp_path: Path) -> None:
+def test_what_is_typed_by_those_who_run_it_works(with_driver: Served, tmp_path: Path) -> None:
     """Each command of theirs succeeds in the order in which it stands, beside a new store."""
     [block] = blocks("sh", "switchboard user add")
-    for line in commands(block.text):
-        if not line.startswith(ELSEWHERE):
-            served.run("sh", "-c", line, folder=tmp_path, given="")
+    for line in commands(placed(block.text, tmp_path)):
+        with_driver.run(line, tmp_path)
     assert {"monday.tar", "all.jsonl.gz"} <= {path.name for path in tmp_path.iterdir()}
+
+
+def test_what_is_typed_for_postgresql_works(with_driver: Served, tmp_path: Path) -> None:
+    """The lines that are about PostgreSQL end with a server on it."""
+    _, *lines = on_postgresql()
+    begun = Serving(with_driver.further(placed("\n".join(lines), tmp_path), tmp_path), tmp_path)
+    begun.stop()
+    assert "is ready at" in begun.printed, (tmp_path / "errors").read_text()
+    assert "store:       postgresql://" in begun.printed
 
 
 def test_settings_are_well(tmp_path: Path) -> None:
@@ -243,6 +289,7 @@ def test_every_block_is_typed() -> None:
         *blocks("toml"),
         *blocks("sh", "curl"),
         *blocks("sh", "switchboard user add"),
+        *blocks("sh", "switchboard migrate"),
     ]
-    assert [each for each in BLOCKS[1:] if each.is_typed and each not in typed] == []
+    assert [each for each in REST if each.is_typed and each not in typed] == []
     assert sum(not each.is_typed for each in BLOCKS) == len(UNTYPED)

@@ -1,25 +1,32 @@
 """The examples of the reference, each called as it stands, where the cast of `serve --demo` is."""
 
+import ast
+import re
 import shlex
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 from xmlrpc.client import Fault, ServerProxy, loads
 
 import engines
 import pytest
 from conftest import Live
+from lxml import html
 from PIL import Image
+from playwright.sync_api import expect
 
+import server
 from models import close_store, migrate, open_store
-from server import demo
+from server import demo, errors
 from server.config import Settings
 from server.faces.pages.docs import placed
 from server.faces.published import sections
 from server.files import Files
-from server.wire.reference import blocks
+from server.wire.reference import Section, blocks
 
+SERVER = Path(server.__file__).parent
 XMLRPC, FORUM, PHONE, CHAT = SECTIONS = sections()
 # What has to be done before an example, so that there is something for it to do.
 CALLED = 'phone.PhoneApp_StartCall("555-0103", "555-0101")'
@@ -135,8 +142,94 @@ def fetched(line: str, folder: Path) -> str:
     return subprocess.run(shlex.split(line), capture_output=True, cwd=folder, timeout=30, text=True).stdout
 
 
+def codes_in(tree: ast.AST) -> Iterator[tuple[str, int]]:
+    """The codes with which a module refuses, beyond those that the kinds of refusal have by themselves."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and len(node.args) > 1:
+            kind, word = getattr(errors, node.func.id, None), node.args[1]
+            if isinstance(kind, type) and isinstance(word, ast.Constant) and word.value:
+                yield word.value, kind.code
+
+
+def test_every_code_of_the_chat_door_is_told() -> None:
+    """The reference of the chat door has each code with which anything is refused, under its status."""
+    [entry] = [each for each in CHAT.entries() if each.anchor == "errors"]
+    told = {(code, int(status.split()[0])) for code, status, _ in entry.rows}
+    kinds = {(kind.word, kind.code) for kind in errors.Refusal.__subclasses__()}
+    found = {each for path in SERVER.rglob("*.py") for each in codes_in(ast.parse(path.read_text()))}
+    assert ("CONVERSATION_CLOSED", 403) in found
+    assert told == kinds | found
+
+
 @pytest.mark.parametrize("credentials", ["", "ann:PASSWORD@"])
 def test_examples_name_the_server_that_is_asked(credentials: str) -> None:
     """Where a server is known by another address its page says so in every example."""
     line = f'ServerProxy("http://{credentials}127.0.0.1:8000/RPC2")'
     assert placed(line, "https://talk.example") == f'ServerProxy("https://{credentials}talk.example/RPC2")'
+
+
+# The page
+
+
+@pytest.fixture(scope="module")
+def shown(live: Live) -> Any:
+    with urlopen(f"{live.address}/docs") as answer:
+        return html.document_fromstring(answer.read())
+
+
+@pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.title)
+def test_each_door_has_a_list_of_its_entries(shown: Any, section: Section) -> None:
+    """Above the entries of a door stands a list, folded, that leads to each of them."""
+    [names] = shown.xpath(f"//section[@aria-labelledby='{section.title}']//details[not(@open)]")
+    anchors = [each.anchor for each in section.entries()]
+    assert [link.get("href") for link in names.iter("a")] == [f"#{anchor}" for anchor in anchors]
+    assert all(len(shown.xpath(f"//*[@id='{anchor}']")) == 1 for anchor in anchors)
+
+
+def test_what_is_answered_leads_to_its_shape(shown: Any) -> None:
+    """The name of a shape leads to it from answers and values, and the errors of a call to their codes."""
+    [call] = shown.xpath("//article[h3/@id='getToken']")
+    links = {link.text: link.get("href") for link in call.xpath("p/a")}
+    assert links == {"Token": "#shape-Token", "Errors": "#errors"}
+    [shape] = shown.xpath("//article[h3/@id='shape-Chat']")
+    assert "#shape-ChatMessage" in [link.get("href") for link in shape.xpath(".//td/a")]
+
+
+def test_no_word_of_a_docstring_is_set_off(shown: Any) -> None:
+    """Names in docstrings stand on the page without the signs that set them off in the source."""
+    assert not re.findall(r"\*\w+\*", shown.text_content())
+
+
+@pytest.fixture
+def phone(browser: Any, live: Live) -> Iterator[Any]:
+    """The page on a phone."""
+    page = browser.new_page(viewport={"width": 360, "height": 640})
+    page.goto(f"{live.address}/docs")
+    yield page
+    page.close()
+
+
+def test_what_was_found_is_on_the_first_screen(phone: Any) -> None:
+    """A phone shows the first hit at once, and how many there are in one line."""
+    phone.fill("#search", "GET /chat")
+    assert phone.locator(".entry h3:visible").first.bounding_box()["y"] < 500
+    phone.fill("#search", "nothing of that kind")
+    told = phone.locator("[role=status]")
+    assert told.text_content() == "0 found"
+    assert told.bounding_box()["height"] < 30
+
+
+def test_a_link_shows_what_a_search_has_hidden(phone: Any) -> None:
+    """A link to what is not among what was found ends the search and goes there."""
+    phone.fill("#search", "nothing of that kind")
+    phone.click("nav.contents >> text=Forum")
+    expect(phone.locator("#Forum")).to_be_in_viewport()
+    assert phone.input_value("#search") == ""
+
+
+def test_examples_are_copied(phone: Any) -> None:
+    """A button beside each example copies it, or marks it where a page may not copy."""
+    buttons = phone.locator(".entry button")
+    assert buttons.count() == phone.locator(".entry pre").count() > 100
+    buttons.first.click()
+    expect(buttons.first).to_have_text(re.compile("^(Copied|Marked)$"))

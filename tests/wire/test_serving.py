@@ -217,18 +217,30 @@ def test_a_free_port_is_taken_and_told(started: Callable[..., Heard]) -> None:
 def test_every_door_and_page_is_told(shown: Heard) -> None:
     """The greeting has the address of every door, and of the pages with which one begins."""
     told = set(re.findall(rf"{shown.address}(/[^\s)]*)", shown.greeting.partition("people:")[0]))
-    assert told == {"/mobiquo/mobiquo.php", "/RPC2", "/chat", "/", "/inbox", "/docs", "/openapi.json"}
+    assert told == {
+        "/mobiquo/mobiquo.php",
+        "/RPC2",
+        "/chat",
+        "/",
+        "/inbox",
+        "/admin",
+        "/docs",
+        "/openapi.json",
+    }
     assert {ask(shown, "GET", path).status for path in told} <= {200, 303, 401}
 
 
 def test_on_loopback_nothing_is_warned_of(shown: Heard) -> None:
-    """A server that only its own machine can reach warns of nothing."""
+    """A server that only its own machine can reach warns of nothing, and tells nobody how to reach it."""
     assert "WARNING" not in shown.greeting
+    assert "from elsewhere" not in shown.greeting
 
 
 def test_an_address_for_others_is_warned_of(started: Callable[..., Heard]) -> None:
     """A server that others can reach without TLS says so when it starts."""
-    assert "WARNING" in started("--host", "0.0.0.0").greeting
+    greeting = started("--host", "0.0.0.0").greeting
+    assert "WARNING" in greeting
+    assert "from elsewhere: the name of this machine in the place of 127.0.0.1" in greeting
 
 
 def test_sigint_ends_it_well(started: Callable[..., Heard]) -> None:
@@ -386,6 +398,16 @@ def test_the_demo_cast_can_log_in(shown: Heard) -> None:
         assert shown.proxy().login(name.encode(), password.encode())["result"]
         box = shown.proxy(("Authorization", f"Bearer {token}")).get_conversations()
         assert box["result"] and box["conversation_count"] > 0
+
+
+def test_the_demo_has_an_administrator(shown: Heard) -> None:
+    """Of the cast ann sees the pages of administrators, and the others do not."""
+    told = {name: token for name, (_, token) in people_in(shown.greeting).items()}
+    seen = {
+        name: ask(shown, "GET", "/admin", Authorization=f"Bearer {token}").status
+        for name, token in told.items()
+    }
+    assert seen == {"ann": 200, "bob": 404, "carol": 404, "dave": 404}
 
 
 def test_the_demo_lines_work_as_they_stand(shown: Heard) -> None:

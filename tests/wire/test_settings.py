@@ -82,6 +82,7 @@ def test_a_mistyped_word(words: list[str], meant: str) -> None:
         (["serve", "--xyzzy"], "switchboard serve --help"),
         (["serve", "now"], "switchboard serve --help"),
         (["user", "add"], "switchboard user add --help"),
+        (["deploy", "show"], "switchboard deploy show --help"),
     ],
 )
 def test_a_word_that_is_like_nothing(words: list[str], place: str) -> None:

@@ -2,8 +2,24 @@
 
 from typing import Any
 
-from ...errors import Broken, NotAuthenticated, TooMany, Unavailable
-from ...wire.openapi import refused
+from ...errors import (
+    BadInput,
+    Broken,
+    Conflict,
+    KeyReused,
+    NotAllowed,
+    NotAuthenticated,
+    NotFound,
+    Refusal,
+    TooMany,
+    TooSlow,
+    Unavailable,
+    WrongPassword,
+    WrongType,
+    WrongVerb,
+)
+from ...wire.coding import TooLarge
+from ...wire.openapi import codes_of, refused
 
 TITLE = "Switchboard: chat"
 SECURITY: dict[str, dict[str, Any]] = {
@@ -15,6 +31,41 @@ SECURITY: dict[str, dict[str, Any]] = {
         "description": "Name and password; an access token does as the password.",
     },
 }
+# What can be refused here, and where the kind of refusal alone does not say what it is, the words that do.
+REFUSALS: dict[type[Refusal], dict[str, str]] = {
+    BadInput: {
+        "BAD_JSON": "The body is no JSON object, or a far too deep one.",
+        "BAD_KEY": "The Idempotency-Key is too long.",
+        "EMPTY_MESSAGE": "The message says nothing.",
+        "NO_WORDS": "Nothing was given that can be searched for.",
+        "RESULT_LIMIT": "More was asked for than one answer holds.",
+        "SELF_CHAT": "Nobody chats with himself.",
+        "TOO_MANY_WORDS": "Too much was given to be searched for at once.",
+    },
+    NotAuthenticated: {},
+    WrongPassword: {},
+    NotAllowed: {
+        "CANNOT_MESSAGE": "The user does not take messages.",
+        "CONVERSATION_CLOSED": "In this chat nothing more can be said by whoever asks.",
+        "NOT_RECIPIENT": "Only who was asked for the chat can accept or decline it.",
+        "NOT_SENDER": "Only who has asked for the chat can take that back.",
+        "REQUEST_PENDING": "The chat has not been accepted yet.",
+    },
+    NotFound: {"USER_NOT_FOUND": "There is no such user."},
+    WrongVerb: {},
+    TooSlow: {},
+    Conflict: {
+        "ALREADY_ACTIVE": "The chat has been accepted already.",
+        "NOT_PENDING": "The chat is no longer a request that waits.",
+    },
+    TooLarge: {},
+    WrongType: {},
+    KeyReused: {},
+    TooMany: {},
+    Broken: {},
+    Unavailable: {},
+}
+CODES = [code for kind, words in REFUSALS.items() for code in codes_of(kind, words)]
 EVENTS: dict[str, Any] = {
     "operationId": "getEvents",
     "summary": "Follow what happens, as it happens",

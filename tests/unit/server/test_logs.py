@@ -50,6 +50,13 @@ def test_a_request_is_cut_to_what_can_be_read() -> None:
     assert (told["method"], told["milliseconds"]) == ("x" * 100, 1.3)
 
 
+def test_a_verb_stands_once() -> None:
+    """What is called by a name that begins with its verb stands there with one verb."""
+    assert " GET /docs 200 " in str(Line("1a", "ann", "GET", "GET /docs", "200", 1.0))
+    assert " GET /docs 200 " in str(Line("1a", "ann", "GET", "/docs", "200", 1.0))
+    assert "GET GET" not in str(Line("1a", "ann", "GET", "GET /docs", "200", 1.0))
+
+
 def test_of_a_statement_no_value_is_told() -> None:
     """What peewee tells of a statement and its values keeps the statement alone."""
     told = record(("SELECT ?", ["secret"]))

@@ -18,10 +18,22 @@ function search() {
   }
   for (const door of document.querySelectorAll(".door")) {
     door.hidden = words.length > 0 && !door.querySelector(".entry:not([hidden])");
+    door.querySelector(".about").hidden = words.length > 0;
   }
   status.textContent = words.length ? `${found} found` : "";
+}
+
+// A link may lead to what is not among what was found.
+function showTarget() {
+  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  if (target && target.closest("[hidden]")) {
+    input.value = "";
+    search();
+    target.scrollIntoView();
+  }
 }
 
 form.hidden = false;
 form.addEventListener("submit", (event) => event.preventDefault());
 input.addEventListener("input", search);
+window.addEventListener("hashchange", showTarget);

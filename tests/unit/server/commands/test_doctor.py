@@ -53,8 +53,10 @@ def test_what_is_well_is_ok(well: Settings) -> None:
     assert done.exit_code == 0, done.output
     lines = done.stdout.splitlines()
     assert [line for line in lines if not line.startswith("ok    ")] == []
-    about = {line[6:].partition(":")[0] for line in lines}
-    assert {"settings", "proxies", "Python", "packages", "files", "room for files", "clock", "store"} <= about
+    about = [line[6:].partition(":")[0] for line in lines]
+    assert {"settings", "proxies", "Python", "packages", "room for files", "clock", "store"} <= set(about)
+    assert "newest message" in about
+    assert len(set(about)) == len(about)
 
 
 def test_what_has_to_be_mended_is_counted(tmp_path: Path) -> None:
@@ -62,7 +64,7 @@ def test_what_has_to_be_mended_is_counted(tmp_path: Path) -> None:
     place = ["--database", f"sqlite:///{tmp_path}/no/where.db", "--files", str(tmp_path)]
     done = CliRunner().invoke(main, ["doctor", *place])
     assert done.exit_code != 0
-    assert f"mend  store: the folder {tmp_path}/no does not exist; please make it." in done.stdout
+    assert f"mend  place of store: the folder {tmp_path}/no does not exist; please make it." in done.stdout
     assert "1 of " in done.stderr
 
 
@@ -154,7 +156,7 @@ def test_what_is_asked_for_is_read(well: Settings) -> None:
 def test_others_shall_not_read(well: Settings) -> None:
     """Where others on the machine may read the files, that is told."""
     well.files_folder.chmod(0o755)
-    assert of("files", findings(well)) == {LOOK}
+    assert of("place of files", findings(well)) == {LOOK}
 
 
 @pytest.mark.parametrize(("free", "word"), [(2**40, OK), (500 * 2**20, LOOK), (10 * 2**20, MEND), (0, MEND)])
@@ -179,7 +181,7 @@ def test_messages_of_the_future_are_told_of(well: Settings, message: Message, ah
     sent = now().timestamp() + ahead
     Message.update(sent_at=type(now()).fromtimestamp(sent, now().tzinfo)).execute()
     close_store()
-    assert of("clock", findings(well)) == {OK, word}
+    assert of("newest message", findings(well)) == {word}
 
 
 def test_a_missing_step_is_told_of(well: Settings) -> None:
@@ -235,9 +237,17 @@ def test_what_is_in_somebody_else_s_folder_has_to_be_mended(tmp_path: Path, abou
     where = ["--database", f"sqlite:///{places['store']}", "--files", str(places["files"])]
     lines = powerless("doctor", *where).stdout.splitlines()
     assert [line.partition(" cannot be reached")[0] for line in lines if line.startswith(MEND)] == [
-        f"mend  {about}: {closed / name}"
+        f"mend  place of {about}: {closed / name}"
     ]
     assert any(line.startswith("ok    clock: ") for line in lines)
+
+
+def test_a_folder_is_named_in_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a place is given without its folder, the folder that has to be writable is told as it is."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "access", lambda path, rights: False)
+    found = list(doctor.of_places(Settings(database="sqlite:///live.db")))
+    assert all(each.text.endswith(f"write in {tmp_path}.") for each in found) and len(found) == 2
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give files to others")
@@ -246,9 +256,9 @@ def test_what_another_user_has_left_has_to_be_mended(file: Path) -> None:
     beside = file.with_name("live.db-wal")
     beside.touch()
     settings = Settings(database=f"sqlite:///{file}", files=str(file.parent / "files"))
-    assert of("store", list(doctor.of_places(settings))) == {OK}
+    assert of("place of store", list(doctor.of_places(settings))) == {OK}
     os.chown(beside, 12345, -1)
-    assert of("store", list(doctor.of_places(settings))) == {OK, MEND}
+    assert of("place of store", list(doctor.of_places(settings))) == {OK, MEND}
 
 
 def test_a_server_that_does_not_answer_has_to_be_mended() -> None:

@@ -7,14 +7,15 @@ from openapi_spec_validator import validate
 
 from server.errors import Refusal
 from server.wire.declare import Method, Transaction, camel
-from server.wire.openapi import About, document, placed, refused
+from server.wire.openapi import About, codes_of, document, placed, refused
 from server.wire.reference import Section, markdown
 from server.wire.rest import Route
 from server.wire.restpage import entries
 from server.wire.types import Codec, Id, Key, Page, codec_for
 
 KEYS = {"key": {"type": "apiKey", "in": "header", "name": "X-Key"}}
-ABOUT = About("Things", "1.0", "All about things.", KEYS, "http://here")
+CODES = codes_of(Refusal, {"ODD_THING": "The thing is odd."})
+ABOUT = About("Things", "1.0", "All about things.", KEYS, "http://here", list(CODES))
 
 
 class Part(TypedDict):
@@ -210,6 +211,13 @@ def test_an_entry_for_people(made: Any) -> None:
         "### Thing\n\n| member | type |\n| --- | --- |\n| `id` | string |\n| `parts` | array of Part |"
         in told
     )
+
+
+def test_codes_for_people(made: Any) -> None:
+    """Each code of a refusal is told with its status and its meaning."""
+    told = markdown([Section("Door", "About.", list(entries(made)))])
+    assert "| `BAD_REQUEST` | 400 Bad Request | The request was understood" in told
+    assert "| `ODD_THING` | 400 Bad Request | The thing is odd. |" in told
 
 
 def test_entries_for_people(made: Any) -> None:
