@@ -126,7 +126,7 @@ def test_what_is_no_database_is_refused(tmp_path: Path) -> None:
 def test_a_missing_driver_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who has not installed what PostgreSQL takes is told what to install."""
     monkeypatch.setitem(sys.modules, "psycopg", None)
-    with pytest.raises(StoreError, match=r"please install switchboard\[postgresql\]"):
+    with pytest.raises(StoreError, match=r"pip install '.\[postgresql\]'"):
         open_store("postgresql://nobody@127.0.0.1:1/nothing")
 
 
