@@ -59,7 +59,7 @@ from .conversations import (
     is_direct,
     stored_files,
 )
-from .engines import SERVING, TROUBLES, address_shown, end_log, store_path, trouble
+from .engines import SERVING, TROUBLES, address_shown, end_log, hurry, store_path, trouble
 from .events import (
     ACCEPTED,
     CALL,
@@ -260,6 +260,7 @@ __all__ = [
     "free_lines",
     "hold",
     "hold_line",
+    "hurry",
     "ignores",
     "impatient",
     "is_direct",

@@ -152,7 +152,7 @@ class App:
     def xmlrpc(self, visit: Visit) -> Response:
         request = visit.request
         body = inflated(request.body, request.header("content-encoding"), self.settings.max_request)
-        dispatcher = Dispatcher(METHODS, visit)
+        dispatcher = Dispatcher(METHODS, visit, lambda: self.is_leaving)
         answer = dispatcher._marshaled_dispatch(body)
         visit.note(dispatcher.called, dispatcher.outcome)
         visit.named = dispatcher.named
@@ -164,7 +164,7 @@ class App:
         sent = files.get("attachment") or files.get("attachment[]")
         if sent is not None:
             values["attachment"] = File(sent.filename or "", sent.read())
-        dispatcher = Dispatcher(tapatalk.face.forms, visit)
+        dispatcher = Dispatcher(tapatalk.face.forms, visit, lambda: self.is_leaving)
         answer = dispatcher.answer_form(values.pop("method_name", "upload_attach"), values)
         visit.note(dispatcher.called, dispatcher.outcome)
         visit.named = dispatcher.named

@@ -11,7 +11,7 @@ from peewee import OperationalError
 
 from . import postgresql, sqlite
 from .postgresql import SERVING, Server, find_driver, refuse_unreadable
-from .shared import WORDS, Row, causes
+from .shared import WORDS, Row, causes, hurry
 from .sqlite import BrokenIndex, Embedded, Replaced, end_log, index_in_use, options
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "address_shown",
     "end_log",
     "engine_at",
+    "hurry",
     "index_in_use",
     "store_path",
     "trouble",

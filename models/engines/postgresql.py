@@ -21,7 +21,7 @@ from peewee import (
     fn,
 )
 
-from .shared import BUSY_SECONDS, HASTE, WORDS, Row, as_peewee_does, causes, listed, quoted
+from .shared import BUSY_SECONDS, PATIENCE, WORDS, Row, as_peewee_does, causes, listed, quoted
 
 T = TypeVar("T")
 # How often a call is tried on a server beside others, how often alone, and the longest pause at first,
@@ -61,9 +61,8 @@ class Unsure(OperationalError):
 
 
 class Manners(threading.local):
-    """How a thread goes about the store: how long it waits, and what it locks first."""
+    """How a thread goes about the store: what it locks first."""
 
-    patience: float = BUSY_SECONDS
     lock = ""
 
 
@@ -131,7 +130,7 @@ class Server(PostgresqlDatabase):
 
     def begin(self, isolation_level: str | None = None) -> None:
         """Begin a transaction, on a new connection where the old one is lost."""
-        level, wait = isolation_level or "SERIALIZABLE", round(self.manners.patience * 1000)
+        level, wait = isolation_level or "SERIALIZABLE", round(PATIENCE.seconds() * 1000)
         statement = f"BEGIN ISOLATION LEVEL {level}; SET LOCAL lock_timeout = {wait}{self.commits}"
         if self.manners.lock:
             # To lock a table is the one thing that can be waited for before what is seen is settled.
@@ -220,11 +219,8 @@ class Server(PostgresqlDatabase):
     @contextmanager
     def impatient(self) -> Iterator[None]:
         """Do not wait for another writer, for a write on which nothing depends."""
-        self.manners.patience = HASTE
-        try:
+        with PATIENCE.haste():
             yield
-        finally:
-            self.manners.patience = BUSY_SECONDS
 
     @contextmanager
     def alone(self) -> Iterator[None]:

@@ -1,6 +1,7 @@
 """What only SQLite understands: a store in a file of one's own."""
 
 import logging
+import math
 import os
 import sqlite3
 import threading
@@ -11,7 +12,7 @@ from typing import Any, TypeVar
 
 from peewee import DatabaseError, DataError, Expression, OperationalError, Select, SqliteDatabase, Table
 
-from .shared import BUSY_SECONDS, HASTE, WORDS, Row, as_peewee_does, causes, listed, quoted
+from .shared import BUSY_SECONDS, PATIENCE, WORDS, Row, as_peewee_does, causes, listed, quoted
 
 T = TypeVar("T")
 STATEMENTS = logging.getLogger("peewee")
@@ -95,6 +96,8 @@ class Embedded(SqliteDatabase):
         """
         if writes:
             self.refuse_replaced()
+            if PATIENCE.until < math.inf:
+                self.wait()
         with self.transaction(None if writes else "DEFERRED"):
             return work()
 
@@ -166,11 +169,16 @@ class Embedded(SqliteDatabase):
     @contextmanager
     def impatient(self) -> Iterator[None]:
         """Do not wait for another writer, for a write on which nothing depends."""
-        self.execute_sql(f"PRAGMA busy_timeout = {round(HASTE * 1000)}")
         try:
-            yield
+            with PATIENCE.haste():
+                self.wait()
+                yield
         finally:
-            self.execute_sql(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+            self.wait()
+
+    def wait(self) -> None:
+        """Let the connection wait for another writer as long as this thread has patience."""
+        self.execute_sql(f"PRAGMA busy_timeout = {round(PATIENCE.seconds() * 1000)}")
 
     def alone(self) -> AbstractContextManager[Any]:
         """All steps of a migration are one transaction, and whoever else wants to take them waits for it."""
