@@ -12,6 +12,7 @@ from .base import (
     impatient,
     is_embedded,
     is_empty,
+    met_damage,
     migrate,
     milliseconds,
     newest_given,
@@ -59,7 +60,7 @@ from .conversations import (
     is_direct,
     stored_files,
 )
-from .engines import SERVING, TROUBLES, address_shown, end_log, hurry, store_path, trouble
+from .engines import SERVING, TROUBLES, address_shown, end_log, hurry, is_trouble, store_path, trouble
 from .events import (
     ACCEPTED,
     CALL,
@@ -268,12 +269,14 @@ __all__ = [
     "is_empty",
     "is_here",
     "is_online",
+    "is_trouble",
     "key_with",
     "lapse_calls",
     "live_calls",
     "load_by_place",
     "members_of",
     "messages_with",
+    "met_damage",
     "migrate",
     "milliseconds",
     "name_key",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import dump_options_header, quote_etag
 
-from models import TROUBLES, StoreError, User, open_store, pending_migrations, probe, trouble
+from models import TROUBLES, StoreError, User, met_damage, open_store, pending_migrations, probe, trouble
 
 from . import pictures
 from .actions import access
@@ -245,7 +245,7 @@ def store_trouble() -> str:
         return trouble(error)
     except StoreError as error:
         return trouble(error) if error.__cause__ else str(error)
-    return f"The store lacks the step {steps[0]}." if steps else ""
+    return f"The store lacks the step {steps[0]}." if steps else met_damage()
 
 
 def metrics_of(settings: Settings) -> "Metrics | None":

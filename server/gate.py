@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 # Granian hands the name on without saying so to a type checker.
 from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]
 
-from models import TROUBLES, hurry, is_embedded, search, trouble
+from models import hurry, is_embedded, search
 
 from . import leaving, pictures
 from .actions import housekeeping
@@ -23,6 +23,7 @@ from .errors import BadInput, Refusal, TooMany, TooSlow, Unavailable
 from .http import Request, Response
 from .listeners import Hub
 from .passwords import slots_for
+from .storing import log_failure
 from .threads import Threads
 from .unread import Unread
 from .visits import COOKIE, Listening
@@ -197,8 +198,8 @@ class Gate:
         while True:
             try:
                 await asyncio.to_thread(housekeeping.sweep, *kept)
-            except Exception:
-                log.exception("the daily sweep failed")
+            except Exception as error:
+                log_failure("the daily sweep failed", error)
             await asyncio.sleep(DAY)
 
     async def keep_measuring(self, metrics: "Metrics") -> None:
@@ -214,10 +215,8 @@ async def keep_found() -> None:
         try:
             while await asyncio.to_thread(search.catch_up, 1):
                 pass
-        except TROUBLES as error:
-            log.warning("the index of words is behind: %s", trouble(error))
-        except Exception:
-            log.exception("the index of words is behind")
+        except Exception as error:
+            log_failure("the index of words is behind", error)
         await asyncio.sleep(MINUTE)
 
 

@@ -15,6 +15,7 @@ from .shared import WORDS, Row, causes, hurry
 from .sqlite import BrokenIndex, Embedded, Replaced, end_log, index_in_use, options
 
 __all__ = [
+    "DAMAGED",
     "SERVING",
     "TROUBLES",
     "WORDS",
@@ -26,6 +27,7 @@ __all__ = [
     "engine_at",
     "hurry",
     "index_in_use",
+    "is_trouble",
     "store_path",
     "trouble",
 ]
@@ -35,6 +37,7 @@ SERVERS = ("postgresql://", "postgres://")
 # A password where a store's address can have it: before the last @, which it may itself have, or as a term.
 PASSWORD = re.compile(r"(?<=//)([^:@/]*):.*(?=@)|(?<=[?&]password=)[^&]*")
 Engine = Embedded | Server
+DAMAGED = "The store is damaged."
 
 
 def engine_at(url: str, durability: str) -> Engine:
@@ -69,8 +72,10 @@ def trouble(error: BaseException) -> str:
         return "The store is busy."
     if names & (sqlite.READ_ONLY | postgresql.READ_ONLY):
         return "The store cannot be written."
-    if BrokenIndex.sqlite_errorname in names:
+    if names & {BrokenIndex.sqlite_errorname, sqlite.RUINED_INDEX}:
         return "The index of words is broken."
+    if names & postgresql.DAMAGED or any(map(sqlite.is_ruin, names)):
+        return DAMAGED
     if Replaced.sqlite_errorname in names:
         return "The file of the store was removed or replaced."
     return "The store does not answer."
@@ -83,3 +88,8 @@ def driver_troubles() -> tuple[type[Exception], ...]:
 
 # What an engine's driver raises where it cannot go on; peewee wraps only what comes before the first row.
 TROUBLES: tuple[type[Exception], ...] = (OperationalError, *driver_troubles())
+
+
+def is_trouble(error: BaseException) -> bool:
+    """Whether it is one of those, or damage that is met behind the first row and outside a transaction."""
+    return isinstance(error, TROUBLES) or sqlite.is_damage(error)

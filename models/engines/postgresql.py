@@ -36,6 +36,7 @@ FULL = "53100"
 BUSY = {"55P03", *COLLISIONS}
 # Whoever would write is told the one; the other is all that a standby says to who begins to.
 READ_ONLY = {"25006", "0A000"}
+DAMAGED = {"XX001", "XX002"}
 # What PostgreSQL calls the kind of a column that says yes or no.
 BOOL = 16
 # By what a process that serves is known on a database server: the driver reads this of its environment.
@@ -73,6 +74,8 @@ class Server(PostgresqlDatabase):
     """
 
     is_embedded = False
+    # It knows by itself whether it is, and may be mended while it serves.
+    is_damaged = False
     id_ending = ""
     has_turns = True
     turn = "(pg_current_xact_id()::text::bigint)"
@@ -174,11 +177,11 @@ class Server(PostgresqlDatabase):
             return self.send(sql, params)
 
     def send(self, sql: str, params: Any = None) -> Any:
-        """Send a statement; a store that takes no writing fails as one does that is full."""
+        """Send a statement; a store that takes no writing or is damaged fails as one does that is full."""
         try:
             return super().execute_sql(sql, params)
         except (InternalError, NotSupportedError) as error:
-            if READ_ONLY.isdisjoint(causes(error)):
+            if (READ_ONLY | DAMAGED).isdisjoint(causes(error)):
                 raise
             raise OperationalError(*error.args) from error
 
