@@ -309,6 +309,9 @@ def test_its_processes_are_those_from_before(attack: Attack) -> None:
 
 def test_its_memory_is_bounded(attack: Attack) -> None:
     """All processes together hold little, at any moment."""
+    print(
+        f"{len(attack.answers)} requests: {attack.most:.0f} MB at most, {attack.afterwards:.0f} MB afterwards"
+    )
     assert attack.most < MOST_MEGABYTES
     assert attack.afterwards < MOST_MEGABYTES
 
