@@ -15,6 +15,7 @@ from .base import (
     impatient,
     is_embedded,
     is_empty,
+    met_damage,
     migrate,
     milliseconds,
     newest_given,
@@ -62,7 +63,7 @@ from .conversations import (
     is_direct,
     stored_files,
 )
-from .engines import SERVING, TROUBLES, address_shown, end_log, store_path, trouble
+from .engines import SERVING, TROUBLES, address_shown, end_log, hurry, is_trouble, store_path, trouble
 from .events import (
     ACCEPTED,
     CALL,
@@ -263,6 +264,7 @@ __all__ = [
     "free_lines",
     "hold",
     "hold_line",
+    "hurry",
     "ignores",
     "impatient",
     "is_direct",
@@ -270,12 +272,14 @@ __all__ = [
     "is_empty",
     "is_here",
     "is_online",
+    "is_trouble",
     "key_with",
     "lapse_calls",
     "live_calls",
     "load_by_place",
     "members_of",
     "messages_with",
+    "met_damage",
     "migrate",
     "milliseconds",
     "name_key",

@@ -26,7 +26,7 @@ from peewee import (
 )
 from playhouse.migrations import Runner
 
-from .engines import address_shown, engine_at
+from .engines import DAMAGED, address_shown, engine_at
 from .work import Begin, untold
 
 database = DatabaseProxy()
@@ -322,6 +322,11 @@ def server_version() -> str:
 def server_clock() -> float:
     """What its clock tells, in seconds since 1970."""
     return float(database.obj.clock())
+
+
+def met_damage() -> str:
+    """What is to be said where anybody in this process has met damage in the open store, or nothing."""
+    return DAMAGED if database.obj.is_damaged else ""
 
 
 def damage() -> str:

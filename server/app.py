@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import dump_options_header, quote_etag
 
-from models import TROUBLES, StoreError, User, open_store, pending_migrations, probe, trouble
+from models import TROUBLES, StoreError, User, met_damage, open_store, pending_migrations, probe, trouble
 
 from . import pictures
 from .actions import access
@@ -154,7 +154,7 @@ class App:
     def xmlrpc(self, visit: Visit) -> Response:
         request = visit.request
         body = inflated(request.body, request.header("content-encoding"), self.settings.max_request)
-        dispatcher = Dispatcher(METHODS, visit)
+        dispatcher = Dispatcher(METHODS, visit, lambda: self.is_leaving)
         answer = dispatcher._marshaled_dispatch(body)
         visit.note(dispatcher.called, dispatcher.outcome)
         visit.named = dispatcher.named
@@ -166,7 +166,7 @@ class App:
         sent = files.get("attachment") or files.get("attachment[]")
         if sent is not None:
             values["attachment"] = File(sent.filename or "", sent.read())
-        dispatcher = Dispatcher(tapatalk.face.forms, visit)
+        dispatcher = Dispatcher(tapatalk.face.forms, visit, lambda: self.is_leaving)
         answer = dispatcher.answer_form(values.pop("method_name", "upload_attach"), values)
         visit.note(dispatcher.called, dispatcher.outcome)
         visit.named = dispatcher.named
@@ -247,7 +247,7 @@ def store_trouble() -> str:
         return trouble(error)
     except StoreError as error:
         return trouble(error) if error.__cause__ else str(error)
-    return f"The store lacks the step {steps[0]}." if steps else ""
+    return f"The store lacks the step {steps[0]}." if steps else met_damage()
 
 
 def metrics_of(settings: Settings) -> "Metrics | None":

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 # Granian hands the name on without saying so to a type checker.
 from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]
 
-from models import TROUBLES, is_embedded, search, trouble
+from models import hurry, is_embedded, search
 
 from . import leaving, pictures
 from .actions import housekeeping
@@ -23,6 +23,7 @@ from .errors import BadInput, Refusal, TooMany, TooSlow, Unavailable
 from .http import Request, Response
 from .listeners import Hub
 from .passwords import slots_for
+from .storing import log_failure
 from .threads import Threads
 from .unread import Unread
 from .visits import COOKIE, Listening
@@ -39,6 +40,9 @@ BODY_SECONDS, SLOWEST = 30, 32 * 1024
 MOST_IN_MEMORY, SMALL = 64 * 1024 * 1024, 16 * 1024
 # How long a body may still take when the server has been told to stop.
 LAST_SECONDS = 2.0
+# How long after that calls wait for other writers: what is then left of the seconds after which a process is
+# killed is for a password, the work itself, and the answer.
+WAITING_SECONDS = 5.0
 MINUTE, DAY = 60.0, 24 * 3600.0
 SPARE_THREADS = 2
 # For how long a call keeps others waiting where calls come one by one.
@@ -83,13 +87,15 @@ class Gate:
     def leave(self, loop: asyncio.AbstractEventLoop) -> None:
         """Take no new connection, and end when those who have just connected were heard."""
         if not self.is_leaving:
-            self.is_leaving = self.app.is_leaving = True
             leaving.turn_away()
             self.close()
             loop.call_later(leaving.LEAVING_SECONDS, os.kill, os.getpid(), signal.SIGINT)
 
     def close(self) -> None:
         """End what might keep the server from stopping: answers that go on, and soon who sends slowly."""
+        if not self.is_leaving:
+            self.is_leaving = self.app.is_leaving = True
+            hurry(WAITING_SECONDS)
         self.hub.close()
         loop = asyncio.get_running_loop()
         # A little later than bodies, which are told so.
@@ -192,8 +198,8 @@ class Gate:
         while True:
             try:
                 await asyncio.to_thread(housekeeping.sweep, *kept)
-            except Exception:
-                log.exception("the daily sweep failed")
+            except Exception as error:
+                log_failure("the daily sweep failed", error)
             await asyncio.sleep(DAY)
 
     async def keep_measuring(self, metrics: "Metrics") -> None:
@@ -209,10 +215,8 @@ async def keep_found() -> None:
         try:
             while await asyncio.to_thread(search.catch_up, 1):
                 pass
-        except TROUBLES as error:
-            log.warning("the index of words is behind: %s", trouble(error))
-        except Exception:
-            log.exception("the index of words is behind")
+        except Exception as error:
+            log_failure("the index of words is behind", error)
         await asyncio.sleep(MINUTE)
 
 

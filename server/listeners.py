@@ -22,7 +22,7 @@ from typing import Any
 # Granian hands the name on without saying so to a type checker.
 from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]
 
-from models import TROUBLES, Position
+from models import Position, is_trouble
 
 from .config import Settings
 from .faces.chat.events import Arrival, Feed, News
@@ -180,7 +180,7 @@ class Hub:
 
 
 def log_trouble(error: Exception) -> None:
-    if isinstance(error, TROUBLES):
+    if is_trouble(error):
         log.warning("listeners have to wait: %s", error)
     else:
         log.error("listeners were not told", exc_info=error)

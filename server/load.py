@@ -1,7 +1,6 @@
 """How much this process answers and how fast: counted in a few numbers, and written down once a minute."""
 
 import asyncio
-import logging
 import threading
 import time
 from bisect import bisect_right
@@ -11,9 +10,7 @@ from functools import lru_cache
 from models import BOUNDS, TIMES, Load
 
 from .logs import FAILED, REFUSED, number_in, result_of
-from .storing import quietly
-
-log = logging.getLogger(__name__)
+from .storing import log_failure, quietly
 
 MINUTE = 60
 # How long the end of a process waits for the store to take what it has counted last.
@@ -60,8 +57,8 @@ class Counts:
             await asyncio.sleep((minute + 1) * MINUTE - time.time())
             try:
                 await asyncio.to_thread(self.write, minute)
-            except Exception:
-                log.exception("the load was not written down")
+            except Exception as error:
+                log_failure("the load was not written down", error)
 
     def write_last(self) -> None:
         """Write what is left when the process ends, which does not wait for long."""

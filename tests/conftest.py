@@ -135,7 +135,7 @@ class Live:
         return made
 
     def kill(self) -> None:
-        """End all of its processes at once, as if the machine had lost its power."""
+        """End all of its processes at once, with nothing that they would do at their end."""
         os.killpg(self.process.pid, signal.SIGKILL)
         self.stop(signal.SIGKILL)
 

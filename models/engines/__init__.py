@@ -11,10 +11,11 @@ from peewee import OperationalError
 
 from . import postgresql, sqlite
 from .postgresql import SERVING, Server, has_driver, refuse_unreadable
-from .shared import WORDS, Row, causes
+from .shared import WORDS, Row, causes, hurry
 from .sqlite import BrokenIndex, Embedded, Replaced, end_log, index_in_use, options
 
 __all__ = [
+    "DAMAGED",
     "SERVING",
     "TROUBLES",
     "WORDS",
@@ -24,7 +25,9 @@ __all__ = [
     "address_shown",
     "end_log",
     "engine_at",
+    "hurry",
     "index_in_use",
+    "is_trouble",
     "store_path",
     "trouble",
 ]
@@ -34,6 +37,7 @@ SERVERS = ("postgresql://", "postgres://")
 # A password where a store's address can have it: before the last @, which it may itself have, or as a term.
 PASSWORD = re.compile(r"(?<=//)([^:@/]*):.*(?=@)|(?<=[?&]password=)[^&]*")
 Engine = Embedded | Server
+DAMAGED = "The store is damaged."
 
 
 def engine_at(url: str, durability: str) -> Engine:
@@ -68,8 +72,10 @@ def trouble(error: BaseException) -> str:
         return "The store is busy."
     if names & (sqlite.READ_ONLY | postgresql.READ_ONLY):
         return "The store cannot be written."
-    if BrokenIndex.sqlite_errorname in names:
+    if names & {BrokenIndex.sqlite_errorname, sqlite.RUINED_INDEX}:
         return "The index of words is broken."
+    if names & postgresql.DAMAGED or any(map(sqlite.is_ruin, names)):
+        return DAMAGED
     if Replaced.sqlite_errorname in names:
         return "The file of the store was removed or replaced."
     return "The store does not answer."
@@ -78,3 +84,8 @@ def trouble(error: BaseException) -> str:
 # What is raised where a store cannot go on. Of SQLite's peewee wraps only what comes before the first row;
 # PostgreSQL's driver has all rows by then.
 TROUBLES: tuple[type[Exception], ...] = (OperationalError, sqlite3.OperationalError)
+
+
+def is_trouble(error: BaseException) -> bool:
+    """Whether it is one of those, or damage that is met behind the first row and outside a transaction."""
+    return isinstance(error, TROUBLES) or sqlite.is_damage(error)

@@ -21,7 +21,7 @@ from peewee import (
     fn,
 )
 
-from .shared import BUSY_SECONDS, HASTE, WORDS, Row, as_peewee_does, causes, listed, quoted
+from .shared import BUSY_SECONDS, PATIENCE, WORDS, Row, as_peewee_does, causes, listed, quoted
 
 T = TypeVar("T")
 # How often a call is tried on a server beside others, how often alone, and the longest pause at first,
@@ -36,6 +36,7 @@ FULL = "53100"
 BUSY = {"55P03", *COLLISIONS}
 # Whoever would write is told the one; the other is all that a standby says to who begins to.
 READ_ONLY = {"25006", "0A000"}
+DAMAGED = {"XX001", "XX002"}
 # What PostgreSQL calls the kind of a column that says yes or no.
 BOOL = 16
 # By what a process that serves is known on a database server: the driver reads this of its environment.
@@ -83,9 +84,8 @@ class Unsure(OperationalError):
 
 
 class Manners(threading.local):
-    """How a thread goes about the store: how long it waits, and what it locks first."""
+    """How a thread goes about the store: what it locks first."""
 
-    patience: float = BUSY_SECONDS
     lock = ""
 
 
@@ -97,6 +97,8 @@ class Server(PostgresqlDatabase):
 
     psycopg2_adapter = psycopg3_adapter = Adapter
     is_embedded = False
+    # It knows by itself whether it is, and may be mended while it serves.
+    is_damaged = False
     id_ending = ""
     has_turns = True
     turn = "(pg_current_xact_id()::text::bigint)"
@@ -153,7 +155,7 @@ class Server(PostgresqlDatabase):
 
     def begin(self, isolation_level: str | None = None) -> None:
         """Begin a transaction, on a new connection where the old one is lost."""
-        level, wait = isolation_level or "SERIALIZABLE", round(self.manners.patience * 1000)
+        level, wait = isolation_level or "SERIALIZABLE", round(PATIENCE.seconds() * 1000)
         statement = f"BEGIN ISOLATION LEVEL {level}; SET LOCAL lock_timeout = {wait}{self.commits}"
         if self.manners.lock:
             # To lock a table is the one thing that can be waited for before what is seen is settled.
@@ -197,11 +199,11 @@ class Server(PostgresqlDatabase):
             return self.send(sql, params)
 
     def send(self, sql: str, params: Any = None) -> Any:
-        """Send a statement; a store that takes no writing fails as one does that is full."""
+        """Send a statement; a store that takes no writing or is damaged fails as one does that is full."""
         try:
             return super().execute_sql(sql, params)
         except (InternalError, NotSupportedError) as error:
-            if READ_ONLY.isdisjoint(causes(error)):
+            if (READ_ONLY | DAMAGED).isdisjoint(causes(error)):
                 raise
             raise OperationalError(*error.args) from error
 
@@ -242,11 +244,8 @@ class Server(PostgresqlDatabase):
     @contextmanager
     def impatient(self) -> Iterator[None]:
         """Do not wait for another writer, for a write on which nothing depends."""
-        self.manners.patience = HASTE
-        try:
+        with PATIENCE.haste():
             yield
-        finally:
-            self.manners.patience = BUSY_SECONDS
 
     @contextmanager
     def alone(self) -> Iterator[None]:

@@ -1,6 +1,10 @@
 """What the engines have in common: how long is waited, and how names stand in statements."""
 
+import math
+import threading
+import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import peewee
@@ -14,6 +18,35 @@ WORDS = "message_words"
 BUSY_SECONDS = 5
 # How long a write waits on which nothing depends.
 HASTE = 0.05
+
+
+class Patience(threading.local):
+    """How long a thread waits for another writer: hardly where *is_hasty*, and nobody much beyond *until*.
+
+    The latter is the same for all threads: it is set when the process is about to end.
+    """
+
+    until = math.inf
+    is_hasty = False
+
+    def seconds(self) -> float:
+        return HASTE if self.is_hasty else min(BUSY_SECONDS, max(HASTE, self.until - time.monotonic()))
+
+    @contextmanager
+    def haste(self) -> Iterator[None]:
+        self.is_hasty = True
+        try:
+            yield
+        finally:
+            self.is_hasty = False
+
+
+PATIENCE = Patience()
+
+
+def hurry(seconds: float) -> None:
+    """Wait for other writers no longer than so many seconds from now, because this process is to end."""
+    Patience.until = time.monotonic() + seconds
 
 
 def quoted(name: str) -> str:

@@ -1,6 +1,7 @@
 """What only SQLite understands: a store in a file of one's own."""
 
 import logging
+import math
 import os
 import sqlite3
 import threading
@@ -11,7 +12,7 @@ from typing import Any, TypeVar
 
 from peewee import DatabaseError, DataError, Expression, OperationalError, Select, SqliteDatabase, Table
 
-from .shared import BUSY_SECONDS, HASTE, WORDS, Row, as_peewee_does, causes, listed, quoted
+from .shared import BUSY_SECONDS, PATIENCE, WORDS, Row, as_peewee_does, causes, listed, quoted
 
 T = TypeVar("T")
 STATEMENTS = logging.getLogger("peewee")
@@ -24,6 +25,8 @@ FULL = "SQLITE_FULL"
 BUSY = {"SQLITE_BUSY", "SQLITE_BUSY_RECOVERY", "SQLITE_LOCKED"}
 READ_ONLY = {"SQLITE_READONLY", "SQLITE_READONLY_DIRECTORY"}
 RUINED = ("SQLITE_NOTADB", "SQLITE_CORRUPT")
+# What a table says of itself, as the index of words is one.
+RUINED_INDEX = "SQLITE_CORRUPT_VTAB"
 # So fails what is asked of a broken index, which is a table to SQLite.
 BROKEN = ("SQLITE_CORRUPT", "SQLITE_ERROR")
 
@@ -64,6 +67,18 @@ class BrokenIndex(OperationalError):
     sqlite_errorname = "BROKEN_INDEX"
 
 
+class Damaged(OperationalError):
+    """Pages of the file are not what they were; the driver has no kind of failure for that alone."""
+
+
+def is_damage(error: BaseException) -> bool:
+    return isinstance(error, DatabaseError | sqlite3.DatabaseError) and any(map(is_ruin, causes(error)))
+
+
+def is_ruin(name: str) -> bool:
+    return name.startswith(RUINED) and name != RUINED_INDEX
+
+
 @contextmanager
 def index_in_use() -> Iterator[None]:
     """Work with the index of words, which may be broken in a store that is sound."""
@@ -80,6 +95,8 @@ class Embedded(SqliteDatabase):
 
     # Which file was opened, whatever is at its path by now.
     opened: tuple[int, int] | None = None
+    # Whether damage was met since then; nothing mends it while the store is served.
+    is_damaged = False
 
     is_embedded = True
     id_ending = "AUTOINCREMENT"
@@ -95,13 +112,30 @@ class Embedded(SqliteDatabase):
         """
         if writes:
             self.refuse_replaced()
-        with self.transaction(None if writes else "DEFERRED"):
-            return work()
+            if PATIENCE.until < math.inf:
+                self.wait()
+        try:
+            with self.transaction(None if writes else "DEFERRED"):
+                return work()
+        except (DatabaseError, sqlite3.DatabaseError) as error:
+            self.refuse_damage(error)
+            raise
+
+    def refuse_damage(self, error: BaseException) -> None:
+        """Let a failure be a trouble where it comes of damage."""
+        if is_damage(error):
+            self.is_damaged = True
+            if not isinstance(error, OperationalError):
+                raise Damaged(*error.args) from error
 
     def _connect(self) -> Any:
         if self.opened is not None:
             self.refuse_replaced()
-        made = super()._connect()  # type: ignore[misc]  # what has no types is unknown there
+        try:
+            made = super()._connect()  # type: ignore[misc]  # what has no types is unknown there
+        except sqlite3.DatabaseError as error:
+            self.refuse_damage(error)
+            raise
         self.opened = self.opened or self.in_place()
         return made
 
@@ -159,18 +193,24 @@ class Embedded(SqliteDatabase):
             return super().execute_sql(sql, params)
         try:
             return self.connection().execute(sql, params or ())
-        except sqlite3.Error:
+        except sqlite3.Error as error:
+            self.refuse_damage(error)
             with as_peewee_does:
                 raise
 
     @contextmanager
     def impatient(self) -> Iterator[None]:
         """Do not wait for another writer, for a write on which nothing depends."""
-        self.execute_sql(f"PRAGMA busy_timeout = {round(HASTE * 1000)}")
         try:
-            yield
+            with PATIENCE.haste():
+                self.wait()
+                yield
         finally:
-            self.execute_sql(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+            self.wait()
+
+    def wait(self) -> None:
+        """Let the connection wait for another writer as long as this thread has patience."""
+        self.execute_sql(f"PRAGMA busy_timeout = {round(PATIENCE.seconds() * 1000)}")
 
     def alone(self) -> AbstractContextManager[Any]:
         """All steps of a migration are one transaction, and whoever else wants to take them waits for it."""

@@ -39,14 +39,14 @@ class Dispatcher(SimpleXMLRPCDispatcher):
 
     What the standard library's dispatcher does by trying, this one does by look-up: the only names that can
     be called are those in ``funcs``. *called* and *outcome* say afterwards what happened, for the log;
-    *place* is which of several calls is being made.
+    *place* is which of several calls is being made. *is_leaving* tells whether the process is about to end.
     """
 
-    def __init__(self, methods: dict[str, Method], giver: Giver) -> None:
+    def __init__(self, methods: dict[str, Method], giver: Giver, is_leaving: Callable[[], bool]) -> None:
         super().__init__(use_builtin_types=True)
         # Declared methods stand where the standard library keeps bare functions.
         self.funcs: dict[str, Method] = methods  # type: ignore[assignment]
-        self.giver = giver
+        self.giver, self.is_leaving = giver, is_leaving
         self.called, self.outcome = "-", "ok"
         self.place: tuple[bytes, ...] = ()
 
@@ -155,8 +155,9 @@ class Dispatcher(SimpleXMLRPCDispatcher):
         """Make several calls in one request, each a transaction of its own.
 
         Each is answered by an array that holds its result, or by the struct of its fault. At most 50 calls,
-        none of them system.multicall; after ten seconds, or eight million characters of answers, no further
-        one is begun. An Idempotency-Key in the head counts for each of them by its place in the list.
+        none of them system.multicall; after ten seconds, or eight million characters of answers, or when
+        the server is about to end, no further one is begun. An Idempotency-Key in the head counts for each of
+        them by its place in the list.
 
         :param call_list: structs of methodName (string) and params (array)
         """
@@ -176,6 +177,8 @@ class Dispatcher(SimpleXMLRPCDispatcher):
                 raise Fault(Unavailable.code, "the calls before gave too long answers")
             if time.monotonic() > deadline:
                 raise Fault(Unavailable.code, f"the calls before took more than {MOST_SECONDS} seconds")
+            if self.is_leaving():
+                raise Fault(Unavailable.code, "the server is about to end")
             name, params = self.parts(call)
             return [self._dispatch(name, params)]
         except Fault as fault:

@@ -17,7 +17,18 @@ from xmlrpc.client import loads
 import engines
 import pytest
 from conftest import Live
-from fleet import Connection, Person, Room, acknowledged, assert_kept, crowd, free_port, speaking, wait_for
+from fleet import (
+    Connection,
+    Person,
+    Refused,
+    Room,
+    acknowledged,
+    assert_kept,
+    crowd,
+    free_port,
+    speaking,
+    wait_for,
+)
 
 TIMES = int(os.environ.get("SIGTERMS", "3"))
 SPEAKERS, FIRST = 6, 12
@@ -26,6 +37,8 @@ LONG = 16 * 2**20
 HEAD = b"POST /RPC2 HTTP/1.1\r\nHost: x\r\n"
 # A server that waits for nobody is gone long before; one that waits to its end is killed after eight.
 SOON = 6
+# More calls than a server has threads.
+MANY = 40
 
 
 def end_under_load(server: Live, people: list[Person]) -> float:
@@ -96,6 +109,45 @@ def test_a_long_call_is_waited_for(server: Live) -> None:
             assert not sending.done()
         assert sending.result() == room.stored(server)[-1][0]
     assert server.process.wait(timeout=10) == 0
+
+
+def test_a_multicall_ends_soon(server: Live) -> None:
+    """What a multicall has done when the server is told to stop is answered, and the rest is refused."""
+    room = Room(server, 2)
+    calls = [struct("Darkchat_SendMessageByNumber", room.players[0].number, room.id, "once")]
+    calls += [struct("login", f"nobody{number}", "wrong") for number in range(49)]
+    before = len(room.stored(server))
+    with closing(Connection(server.address, X_API_Key=room.key)) as script, ThreadPoolExecutor(1) as pool:
+        calling = pool.submit(script.call, "system.multicall", calls)
+        wait_for(lambda: len(room.stored(server)) > before)
+        assert server.stop() == 0
+        answers = calling.result()
+    assert answers[0][0]["message"]["id"] == room.stored(server)[-1][0]
+    assert answers[-1] == {"faultCode": 503, "faultString": "the server is about to end"}
+
+
+def struct(name: str, *params: object) -> dict[str, object]:
+    return {"methodName": name, "params": list(params)}
+
+
+def test_who_waits_behind_others_is_answered(server: Live) -> None:
+    """More calls than there are threads, all of which wait for a busy store, are answered before the end."""
+    room = Room(server, 2)
+    with ThreadPoolExecutor(MANY) as pool, crowd(room, server.address) as [ann, _]:
+        ann.list_chats()
+        with engines.chosen().locked(server.database):
+            trying = [pool.submit(refused, server, room) for _ in range(MANY)]
+            time.sleep(1)
+            server.process.send_signal(signal.SIGTERM)
+            assert {each.result() for each in trying} == {503}
+    assert server.process.wait(timeout=10) == 0
+
+
+def refused(server: Live, room: Room) -> int:
+    """The code by which a message is refused."""
+    with closing(Connection(server.address, X_API_Key=room.key)) as script, pytest.raises(Refused) as refusal:
+        script.call("Darkchat_SendMessageByNumber", room.players[0].number, room.id, "late")
+    return refusal.value.code
 
 
 def test_a_long_answer_is_sent_to_its_end(server: Live) -> None:

@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 from conftest import Live
 from disks import small_disk
-from fleet import Connection, Refused, Room, assert_kept, crowd
+from fleet import Connection, Refused, Room, assert_kept, crowd, wait_for
 from rest_client import Chatter
 
 from models import close_store, database, open_store
@@ -21,6 +22,7 @@ from server.__main__ import main
 from server.config import Settings
 from server.files import Files
 
+PAGE = 4096
 COMMANDS = (
     "serve --port 0",
     "user add eve",
@@ -138,6 +140,56 @@ def test_a_store_that_is_taken_away(
         assert [each.failed for each in people] == [[]] * 3
         assert len(assert_kept(served, room, people)) == 6
         assert anyone.ask("GET", "/healthz", None, "")[0] == 200
+
+
+def every_page_overwritten(path: Path) -> None:
+    """All pages but the first are of something else, those in the log too."""
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    with path.open("r+b") as file:
+        file.seek(PAGE)
+        file.write(b"\xa5" * (path.stat().st_size - PAGE))
+
+
+def test_damage_under_a_server_is_told(served: Live) -> None:
+    """Where pages of a served store are overwritten each door refuses with the cause, and it is not ready."""
+    room, log = Room(served, 2), served.folder / "live.log"
+    with crowd(room, served.address) as [ann, bob], closing(Connection(served.address)) as anyone:
+        for each in (ann, bob):
+            each.speak()
+        anyone.http.request("GET", "/chat/events", headers=ann.own.headers)
+        assert anyone.http.getresponse().status == 200
+        every_page_overwritten(served.folder / "live.db")
+        for door in (ann.by_forum, ann.by_chat, bob.by_phone):
+            with pytest.raises(Refused, match="The store is damaged") as refusal:
+                door("lost")
+            assert refusal.value.code == 503
+        for path in ("/healthz", "/readyz", "/inbox", "/chat/events"):
+            status, text = ann.own.ask("GET", path, None, "")
+            assert (path, status, b"The store is damaged." in text) == (path, 503, True)
+        assert ann.own.ask("GET", "/mobiquo/avatar.php?user_id=1", None, "")[0] == 503
+        wait_for(lambda: "listeners have to wait: database disk image is malformed" in log.read_text())
+    assert served.stop() == 0
+    assert "not noted: database disk image is malformed" in log.read_text()
+    assert "Traceback" not in log.read_text()
+
+
+def test_damage_of_some_pages_is_told(served: Live) -> None:
+    """Where only what is asked for is damaged, that is refused, and the server is not ready from then on."""
+    room = Room(served, 2)
+    path = served.folder / "live.db"
+    with crowd(room, served.address) as [ann, _], closing(Connection(served.address)) as anyone:
+        ann.speak()
+        assert anyone.ask("GET", "/readyz", None, "")[0] == 200
+        with closing(sqlite3.connect(path)) as other:
+            other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            [root] = other.execute("SELECT rootpage FROM sqlite_master WHERE name = 'message'").fetchone()
+        with path.open("r+b") as file:
+            file.seek(PAGE * (root - 1))
+            file.write(b"\xa5" * PAGE)
+        assert ann.own.ask("GET", f"/chat/{room.id}/messages", None, "")[0] == 503
+        assert anyone.ask("GET", "/healthz", None, "")[0] == 200
+        assert anyone.ask("GET", "/readyz", None, "") == (503, b"The store is damaged.\n")
 
 
 def refusal_of(door: Callable[[str], int]) -> int:

@@ -64,7 +64,7 @@ def test_what_is_not_a_call(ann: Member, call: Any) -> None:
 def test_time_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     """When the calls before have taken too long, those that are left are faults that say so."""
     monkeypatch.setattr(xmlrpc, "MOST_SECONDS", -1)
-    dispatcher = xmlrpc.Dispatcher(xmlrpc.SYSTEM, Nobody())
+    dispatcher = xmlrpc.Dispatcher(xmlrpc.SYSTEM, Nobody(), lambda: False)
     [answer] = dispatcher.system_multicall([{"methodName": "system.listMethods"}])
     assert (answer["faultCode"], "seconds" in answer["faultString"]) == (503, True)
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 from threading import Event as Flag
 from typing import Any
 
@@ -17,7 +18,9 @@ from models import (
     address_shown,
     close_store,
     database,
+    is_trouble,
     name_key,
+    open_store,
     record_event,
     transact,
     trouble,
@@ -216,6 +219,52 @@ def test_a_store_that_takes_no_writing_says_so(store: Settings) -> None:
         transact(work, writes=True)
     assert trouble(failure.value) == "The store cannot be written."
     assert User.select().count() == 0
+
+
+def test_a_damaged_store_says_so(store: Settings) -> None:
+    """What meets damage, be it behind the first row, is a trouble that is called so."""
+    for number in range(100):
+        add(f"{number:0>50}")
+    damage_users()
+    with pytest.raises(TROUBLES) as failure:
+        transact(read_users, writes=False)
+    assert trouble(failure.value) == "The store is damaged."
+    with pytest.raises(Exception) as failure:
+        read_users()
+    assert (is_trouble(failure.value), trouble(failure.value)) == (True, "The store is damaged.")
+
+
+def damage_users() -> None:
+    """The last page of the users is none, and the first is whole."""
+    if engines.name != "sqlite":
+        return
+    database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    query = "SELECT pageno FROM dbstat WHERE name = ? ORDER BY path DESC LIMIT 1"
+    [number] = database.execute_sql(query, (User._meta.table_name,)).fetchone()
+    with Path(database.obj.database).open("r+b") as file:
+        file.seek(4096 * (number - 1))
+        file.write(bytes(4096))
+
+
+def read_users() -> None:
+    if engines.name == "postgresql":
+        database.execute_sql("DO $$ BEGIN RAISE data_corrupted; END $$")
+    database.execute_sql(f'SELECT * FROM "{User._meta.table_name}"').fetchall()
+
+
+def waits_for_the_disk(durability: str, address: str) -> bool:
+    """Whether a commit is on the disk when it is told, by what the engine itself says."""
+    open_store(address, durability)
+    asked = "PRAGMA synchronous" if engines.name == "sqlite" else "SHOW synchronous_commit"
+    [said] = transact(lambda: database.execute_sql(asked).fetchone(), writes=True)
+    return said in (2, "on")
+
+
+def test_what_is_stored_waits_for_the_disk(settings: Settings) -> None:
+    """As it comes, a store waits for the disk at each commit; where that is relaxed it does not."""
+    assert waits_for_the_disk(Settings().durability, settings.database)
+    assert not waits_for_the_disk("relaxed", settings.database)
+    close_store()
 
 
 NAMES = ["co-op", "co_op", "coop", "coöp", "zoe", "ärger", "éa", "ｅ", "\U0001f600"]
