@@ -327,14 +327,18 @@ class Visit:
             database.after_commit(lambda: quietly(touch.execute))
         return User.of_row(row), row.anonymous
 
-    def log_in(self, user: User, anonymous: bool) -> None:
-        """From here on this visit is the *user*'s, with a new session instead of the one it came with."""
+    def log_in(self, known: Callable[[], User], anonymous: bool) -> None:
+        """From here on this visit is that user's, with a new session instead of the one it came with.
 
-        def begin() -> str:
+        Who it is says *known*, within the transaction in which the session begins.
+        """
+
+        def begin() -> tuple[User, str]:
+            user = known()
             accounts.end_session(self.session_cookie)
-            return accounts.begin_session(user, self.address, anonymous)
+            return user, accounts.begin_session(user, self.address, anonymous)
 
-        self.cookie = transact(begin, writes=True)
+        user, self.cookie = transact(begin, writes=True)
         self.identity = user
         if not anonymous:
             self.see(user)

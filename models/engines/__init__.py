@@ -72,7 +72,7 @@ def trouble(error: BaseException) -> str:
         return "The store is busy."
     if names & (sqlite.READ_ONLY | postgresql.READ_ONLY):
         return "The store cannot be written."
-    if names & {BrokenIndex.sqlite_errorname, sqlite.RUINED_INDEX}:
+    if BrokenIndex.sqlite_errorname in names:
         return "The index of words is broken."
     if names & postgresql.DAMAGED or any(map(sqlite.is_ruin, names)):
         return DAMAGED

@@ -27,6 +27,7 @@ READ_ONLY = {"SQLITE_READONLY", "SQLITE_READONLY_DIRECTORY"}
 RUINED = ("SQLITE_NOTADB", "SQLITE_CORRUPT")
 # What a table says of itself, as the index of words is one.
 RUINED_INDEX = "SQLITE_CORRUPT_VTAB"
+BROKEN_INDEX = "the index of words is broken"
 # So fails what is asked of a broken index, which is a table to SQLite.
 BROKEN = ("SQLITE_CORRUPT", "SQLITE_ERROR")
 
@@ -86,7 +87,7 @@ def index_in_use() -> Iterator[None]:
         yield
     except (DatabaseError, sqlite3.DatabaseError) as error:
         if any(name.startswith(BROKEN) for name in causes(error)):
-            raise BrokenIndex("the index of words is broken") from error
+            raise BrokenIndex(BROKEN_INDEX) from error
         raise
 
 
@@ -122,7 +123,9 @@ class Embedded(SqliteDatabase):
             raise
 
     def refuse_damage(self, error: BaseException) -> None:
-        """Let a failure be a trouble where it comes of damage."""
+        """Let a failure be a trouble where it comes of damage, be it that of the index."""
+        if RUINED_INDEX in causes(error) and not isinstance(error, BrokenIndex):
+            raise BrokenIndex(BROKEN_INDEX) from error
         if is_damage(error):
             self.is_damaged = True
             if not isinstance(error, OperationalError):

@@ -131,7 +131,7 @@ def test_slow_clients_keep_nobody_waiting(server: Live) -> None:
             grown = memory(server) - before
             wait_for(lambda: len(heads.ended) >= EACH)
         assert max(heads.ended) < HEAD_SECONDS + LATE
-        assert (len(bodies.ended) >= EACH) == (SLOW_SECONDS > BODY_SECONDS + LATE)
+        assert len(bodies.ended) >= EACH if SLOW_SECONDS > BODY_SECONDS + LATE else bodies.ended == []
     late = sorted(took)[len(took) * 99 // 100]
     print(
         f"{len(took)} calls beside {2 * EACH} slow clients: 99 in 100 within {late * 1000:.0f} ms, "

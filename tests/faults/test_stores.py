@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
+from xmlrpc.client import Fault
 
 import engines
 import pytest
@@ -181,12 +182,7 @@ def test_damage_of_some_pages_is_told(served: Live) -> None:
     with crowd(room, served.address) as [ann, _], closing(Connection(served.address)) as anyone:
         ann.speak()
         assert anyone.ask("GET", "/readyz", None, "")[0] == 200
-        with closing(sqlite3.connect(path)) as other:
-            other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            [root] = other.execute("SELECT rootpage FROM sqlite_master WHERE name = 'message'").fetchone()
-        with path.open("r+b") as file:
-            file.seek(PAGE * (root - 1))
-            file.write(b"\xa5" * PAGE)
+        overwrite(path, "message")
         assert ann.own.ask("GET", f"/chat/{room.id}/messages", None, "")[0] == 503
         assert anyone.ask("GET", "/healthz", None, "")[0] == 200
         assert anyone.ask("GET", "/readyz", None, "") == (503, b"The store is damaged.\n")
@@ -242,16 +238,32 @@ def test_a_store_that_takes_no_writing(
     live.stop()
 
 
+def break_index(served: Live) -> None:
+    with served.store():
+        database.execute_sql(f"UPDATE message_words_data SET block = x'{'a5' * 64}'")
+
+
+def overwrite(path: Path, table: str) -> None:
+    """Let the first page of a table be none."""
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        [root] = other.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,)).fetchone()
+    with path.open("r+b") as file:
+        file.seek(PAGE * (root - 1))
+        file.write(b"\xa5" * PAGE)
+
+
 def test_a_broken_index_of_words(served: Live) -> None:
     """Searches of a broken index are refused with 503, `check` names it, and `migrate` makes it anew."""
     ann, bob = served.member(), served.member()
     ann.rpc.new_conversation([bob.name], "Subject", "hello there")
     reader = Chatter(served.address, bob.token, bob.id)
     assert len(reader.get("/chat/search", words="hello").json) == 1
-    with served.store():
-        database.execute_sql(f"UPDATE message_words_data SET block = x'{'a5' * 64}'")
+    break_index(served)
     answer = reader.get("/chat/search", words="hello")
     assert (answer.status, b"index of words is broken" in answer.body) == (503, True)
+    # What needs no index goes on.
+    assert reader.get("/readyz").status == 200
     ann.rpc.new_conversation([bob.name], "Subject", "hello again")
     place = ["--database", served.database, "--files", str(served.files)]
     told = CliRunner().invoke(main, ["check", *place])
@@ -260,3 +272,16 @@ def test_a_broken_index_of_words(served: Live) -> None:
     assert len(reader.get("/chat/search", words="hello").json) == 2
     assert CliRunner().invoke(main, ["check", *place]).exit_code == 0
     assert CliRunner().invoke(main, ["migrate", *place]).output == "The store is up to date.\n"
+
+
+def test_nothing_is_erased_beside_a_broken_index(served: Live) -> None:
+    """What would be erased stands in the index too: where that is broken it is refused with the cause."""
+    ann, bob = served.member(), served.member()
+    place = ann.rpc.new_conversation([bob.name], "Subject", "hello there")["conv_id"]
+    assert len(Chatter(served.address, bob.token, bob.id).get("/chat/search", words="hello").json) == 1
+    break_index(served)
+    assert ann.rpc.delete_conversation(place, 2)["result"]
+    with pytest.raises(Fault, match="index of words is broken") as refusal:
+        bob.rpc.delete_conversation(place, 2)
+    assert refusal.value.faultCode == 503
+    assert bob.rpc.get_conversation(place)["result"]

@@ -330,9 +330,9 @@ def shown_password(answer: Answer) -> str:
 def test_a_member_is_added(live: Live, at_boss: Browser) -> None:
     """A new member logs in with the password that is shown; a name that somebody has is refused."""
     name = f"new <{live.member().name}>"
-    password = shown_password(at_boss.fills("/admin/people", name=name))
+    password = shown_password(at_boss.fills("/admin/people", member=name))
     assert Browser(live).fills("/login", name=name, password=password).status == 303
-    page = Page(at_boss.fills("/admin/people", name=name.upper()))
+    page = Page(at_boss.fills("/admin/people", member=name.upper()))
     assert (page.status, page.error) == (409, "Another user has that user name already.")
     assert page.tree.cssselect("#new")[0].get("value") == name.upper()
     assert Browser(live).fills("/login", name=name, password=password).status == 303

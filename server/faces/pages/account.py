@@ -34,8 +34,7 @@ def change_password(user: User, visit: Visit, /, password: Text, wanted: Text, a
     if known is None or known.id != user.id:
         raise NotAllowed("That is not your password.")
     stored = accounts.hashed(visit.passwords, wanted)
-    changed = visit.transact(lambda: accounts.change_password(known, stored), "write")
-    visit.log_in(changed, anonymous=False)
+    visit.log_in(lambda: accounts.change_password(known, stored), anonymous=False)
     return Go("/account/changed")
 
 

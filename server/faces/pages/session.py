@@ -32,7 +32,7 @@ def login(visit: Visit, /, name: Text, password: Text, next: str = "") -> Shown:
     user = accounts.identify(visit.settings, visit.passwords, name, password, visit.address)
     if user is None:
         raise WrongPassword()
-    visit.log_in(user, anonymous=False)
+    visit.log_in(lambda: user, anonymous=False)
     return Go(own_path(next))
 
 

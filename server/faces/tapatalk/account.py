@@ -135,7 +135,7 @@ def login(
     user = accounts.identify(visit.settings, visit.passwords, login_name, password, visit.address)
     if user is None:
         raise WrongPassword()
-    visit.log_in(user, anonymous)
+    visit.log_in(lambda: user, anonymous)
     welcome: Login = greeting(visit, user)
     if push == ON:
         welcome["push_type"] = [{"name": "conv", "value": True}]

@@ -247,7 +247,7 @@ def damage_users() -> None:
 
 
 def read_users() -> None:
-    if engines.name == "postgresql":
+    if engines.name != "sqlite":
         database.execute_sql("DO $$ BEGIN RAISE data_corrupted; END $$")
     database.execute_sql(f'SELECT * FROM "{User._meta.table_name}"').fetchall()
 

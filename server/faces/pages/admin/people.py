@@ -30,14 +30,14 @@ def people(name: str = "", after: str = "") -> Shown:
 
 
 @office.route("POST", "/admin/people", transaction="none")
-def add_person(visit: Visit, /, name: Text) -> Shown:
+def add_person(visit: Visit, /, member: Text) -> Shown:
     """Add a member, with a password that is made here and shown this once.
 
-    :param name: the member's name
+    :param member: the member's name
     """
     password = accounts.new_password()
     stored = accounts.hashed(visit.passwords, password)
-    made = visit.transact(lambda: administration.add_member(visit.passwords, name, stored), "write")
+    made = visit.transact(lambda: administration.add_member(visit.passwords, member, stored), "write")
     return password_of(visit, made, password)
 
 
