@@ -25,6 +25,9 @@ from server.passwords import Passwords
 
 READY = re.compile(r"ready at (http://[^/]+)/")
 START_SECONDS = 20
+LONGEST = {
+    f"test_{name}.py" for name in ("killed", "hostile", "deploy", "readme", "whole_stores", "pages_seen")
+}
 numbers = count(1)
 
 
@@ -34,6 +37,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     engines.name = config.getoption("--engine")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, or all would wait for it in the end."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 def pytest_xdist_auto_num_workers() -> int:

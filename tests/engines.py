@@ -331,6 +331,11 @@ class Pooled(Cluster):
         super().stop()
 
 
+def tries(number: int) -> int:
+    """How many examples of a kind are tried: on a database server each takes several times as long."""
+    return number if name == "sqlite" else max(2, number // 3)
+
+
 def filled(query: Prepared) -> list[Any]:
     """Some values for a prepared query, which stand for text and for numbers as well."""
     return ["1" if type(p).__name__ == "Slot" else p for p in query.parameters]

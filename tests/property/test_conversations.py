@@ -4,6 +4,7 @@ from itertools import count
 from typing import Any
 from xmlrpc.client import MultiCall
 
+import engines
 from conftest import Live, Member
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
@@ -261,7 +262,7 @@ def test_counts_equal_a_plain_model(live: Live) -> None:
     run_state_machine_as_test(
         lambda: Conversations(live),
         settings=settings(
-            max_examples=EXAMPLES,
+            max_examples=engines.tries(EXAMPLES),
             stateful_step_count=STEPS,
             deadline=None,
             # Against a live server it would take minutes to make what has failed any smaller.

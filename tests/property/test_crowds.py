@@ -4,6 +4,7 @@ import functools
 from itertools import count
 from typing import Any
 
+import engines
 import pytest
 from builders import Actor, Cast
 from hypothesis import Phase, settings
@@ -116,7 +117,7 @@ def test_crowds_are_counted(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None
     run_state_machine_as_test(
         lambda: Crowds(cast),
         settings=settings(
-            max_examples=EXAMPLES,
+            max_examples=engines.tries(EXAMPLES),
             stateful_step_count=STEPS,
             deadline=None,
             phases=[Phase.generate],

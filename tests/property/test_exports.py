@@ -17,7 +17,11 @@ from peewee import PeeweeException
 from models import Contact, StoreError, User, close_store, database, open_store, whole
 from server import exports
 
-SHARED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=15)
+SHARED = settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    deadline=None,
+    max_examples=engines.tries(15),
+)
 NUMBERS = st.integers(0, 2**63 - 1)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

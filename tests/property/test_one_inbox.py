@@ -6,6 +6,7 @@ from itertools import cycle, product
 from typing import Any
 from xmlrpc.client import MultiCall
 
+import engines
 from conftest import Live, Player
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
@@ -500,7 +501,7 @@ def test_every_door_agrees_with_a_plain_model(live: Live) -> None:
     run_state_machine_as_test(
         lambda: OneInbox(live, script),
         settings=settings(
-            max_examples=EXAMPLES,
+            max_examples=engines.tries(EXAMPLES),
             stateful_step_count=STEPS,
             deadline=None,
             # Against a live server it would take minutes to make what has failed any smaller.

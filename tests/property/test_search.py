@@ -3,6 +3,7 @@
 import re
 from itertools import cycle
 
+import engines
 from conftest import Live
 from hypothesis import Phase, settings
 from hypothesis.stateful import invariant, run_state_machine_as_test
@@ -42,6 +43,9 @@ def test_a_search_finds_what_can_be_read(live: Live) -> None:
         lambda: Searched(live, script),
         # Against a live server it would take minutes to make what has failed any smaller.
         settings=settings(
-            max_examples=EXAMPLES, stateful_step_count=STEPS, deadline=None, phases=[Phase.generate]
+            max_examples=engines.tries(EXAMPLES),
+            stateful_step_count=STEPS,
+            deadline=None,
+            phases=[Phase.generate],
         ),
     )
