@@ -97,7 +97,7 @@ def _places(picked: Any = None) -> Any:
         Conversation.started_at,
         Conversation.last_seq,
         UNREAD_THERE.alias("unread"),
-        Participant.read_seq,
+        Participant.id.alias("place_id"),
         Participant.invite_reason,
         Conversation.peer,
         Conversation.join_code,
@@ -287,6 +287,17 @@ def people_met(user: User) -> Any:
         .group_by(User.id)
         .order_by(fn.MAX(mine.c.newest_id).desc(), User.id)
     )
+
+
+@PreparedMany
+def first_unread(places: list[Value]) -> Any:
+    """For each of these places: where the first message after its read mark stands that another has said."""
+    by_another = Message.author.is_null() | (Message.author != Participant.user)
+    unread = Message.select(Message.seq).where(
+        Message.conversation == Participant.conversation, Message.seq > Participant.read_seq, by_another
+    )
+    first = unread.order_by(Message.seq).limit(1)
+    return Participant.select(Participant.conversation, first.alias("seq")).where(Participant.id.in_(places))
 
 
 @PreparedMany

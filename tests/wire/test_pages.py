@@ -10,6 +10,7 @@ from conftest import Live, Member
 from page_client import Browser, Page, begun
 from rest_client import Answer, Chatter
 
+from models import Participant
 from server.faces import pages
 
 ToChatter = Callable[[Member], Chatter]
@@ -160,6 +161,41 @@ def test_what_was_not_shown_is_not_read(ann: Member, bob: Member, at_bob: Browse
     page = at_bob.sends(f"/inbox/{place}/read")
     assert page.tree.cssselect(".gap") == []
     assert bob.rpc.get_conversations()["list"][0]["unread_num"] == 0
+
+
+def test_one_s_own_messages_are_not_unread(live: Live, ann: Member, bob: Member, at_ann: Browser) -> None:
+    """Where one has said all that is marked as unread there is no gap, and looking moves the mark on."""
+    place = begun(ann, bob, body="0")
+    for number in range(1, 25):
+        ann.rpc.reply_conversation(place, str(number).encode())
+    at_ann.sends(f"/inbox/{place}/unread")
+    page = at_ann.opens(f"/inbox/{place}")
+    assert (page.texts(".gap"), page.texts(".message .body")[-1]) == ([], "24")
+    with live.store():
+        assert Participant.get(user=int(ann.id), conversation=int(place)).read_seq == 25
+
+
+def test_what_is_new_is_found_behind_one_s_own(ann: Member, bob: Member, at_ann: Browser) -> None:
+    """List and conversation lead past what one has said himself to the first that another has said."""
+    place = begun(ann, bob, body="0")
+    for number in range(1, 25):
+        ann.rpc.reply_conversation(place, str(number).encode())
+    for number in range(25, 50):
+        bob.rpc.reply_conversation(place, str(number).encode())
+    inbox = at_ann.sends(f"/inbox/{place}/unread")
+    [link] = at_ann.opens(f"/inbox/{place}").tree.cssselect(".gap a")
+    assert at_ann.opens(link.get("href").partition("#")[0]).text("#new .body") == "25"
+    at_ann.sends(f"/inbox/{place}/unread")
+    assert opened_at(at_ann, inbox) == "25"
+    assert ann.rpc.get_conversations()["list"][0]["unread_num"] == 5
+
+
+def test_only_the_first_page_tells_what_is_new(ann: Member, bob: Member, at_bob: Browser) -> None:
+    """On a later page of the list only what has slid there can be new, which is no news."""
+    for number in range(21):
+        begun(ann, bob, subject=str(number))
+    told = [len(at_bob.opens("/inbox", skip=skip).tree.cssselect("[data-said]")) for skip in (0, 20)]
+    assert told == [20, 0]
 
 
 def test_what_was_found_is_marked(ann: Member, bob: Member, at_bob: Browser) -> None:

@@ -149,8 +149,7 @@ def test_many_tabs_are_no_burden(inside: Any, live: Live, ann: Member, member: M
         tabs.append(opened(inside, live, "/inbox"))
         tabs[-1].evaluate(HIDE.format("true"))
     ann.rpc.new_conversation([member.name], b"Race", b"Saturday")
-    last = opened(inside, live, "/inbox")
-    last.wait_for_selector("text=Race")
+    opened(inside, live, "/inbox").wait_for_selector("text=Race")
     assert tabs[0].locator("text=Race").count() == 0
     tabs[0].evaluate(HIDE.format("false"))
     tabs[0].wait_for_selector("text=Race")
@@ -225,14 +224,13 @@ def test_what_can_be_said_is_up_to_date(
     inside: Any, live: Live, ann: Member, member: Member, place: str
 ) -> None:
     """The form goes where nothing more can be said, but not from under the hands of who is writing."""
-    closed, open_again = ann.rpc.close_conversation, ann.rpc.open_conversation
     idle, busy = (opened(inside, live, f"/inbox/{place}") for _ in range(2))
     busy.fill("#body", "I am ty")
-    closed(place)
+    ann.rpc.close_conversation(place)
     say_more(ann, member)
     idle.wait_for_selector("text=Nothing more can be said here.")
     assert busy.input_value("#body") == "I am ty"
-    open_again(place)
+    ann.rpc.open_conversation(place)
     say_more(ann, member)
     idle.wait_for_selector("#body")
     assert busy.input_value("#body") == "I am ty"
@@ -281,9 +279,9 @@ def test_two_keys_send(inside: Any, live: Live, ann: Member, member: Member, pla
 
 
 def test_the_keyboard_stays_where_it_is(
-    inside: Any, live: Live, ann: Member, member: Member, chatter: Callable[[Member], Chatter]
+    inside: Any, live: Live, ann: Member, member: Member, place: str, chatter: Callable[[Member], Chatter]
 ) -> None:
-    """Who is about to answer a request still is when something else comes."""
+    """Who is about to answer a request still is when something comes, and who is at a row when it grows."""
     asker = live.member("carol")
     chatter(asker).asks(chatter(member))
     page = opened(inside, live, "/inbox")
@@ -292,6 +290,10 @@ def test_the_keyboard_stays_where_it_is(
         ann.rpc.new_conversation([member.name], f"Before {label}".encode(), b"Saturday")
         page.wait_for_selector(f"text=Before {label}")
         assert page.evaluate("document.activeElement.textContent") == f"{label} {asker.name}"
+    page.locator(f".row[href^='/inbox/{place}']").focus()
+    for _ in range(20):
+        ann.rpc.reply_conversation(place, b"more")
+    page.wait_for_selector(f".row:focus[href='/inbox/{place}?last=20#new']")
 
 
 @pytest.mark.parametrize("files", [[1_100_000] * 2, [1] * 11], ids=["too large", "too many"])
@@ -318,16 +320,14 @@ def test_too_much_is_refused_in_words(
     browser: Any, live: Live, ann: Member, member: Member, place: str
 ) -> None:
     """Without JavaScript too, whoever sends too much is told so, though the server reads none of it."""
-    context = browser.new_context(java_script_enabled=False)
-    page = context.new_page()
+    page = browser.new_page(java_script_enabled=False)
     log_in(page, live, member)
     page.goto(f"{live.address}/inbox/{place}")
     page.fill("#body", "Look")
-    large = {"name": "a.txt", "mimeType": "text/plain", "buffer": b"x" * 5_000_000}
-    page.set_input_files("#files", [large])
+    page.set_input_files("#files", [{"name": "a.txt", "mimeType": "text/plain", "buffer": b"x" * 5_000_000}])
     page.click("text=Send")
     page.wait_for_selector("text=All files of a message together may have at most 2 MB.")
-    context.close()
+    page.close()
 
 
 def test_a_keyboard_is_enough(browser: Any, live: Live, member: Member, place: str) -> None:

@@ -14,6 +14,7 @@ from models import (
     Attachment,
     User,
     attachments_of_page,
+    first_unread,
     number_of,
     page_of,
     page_of_messages,
@@ -45,9 +46,11 @@ def inbox(user: User, /, skip: Natural = 0) -> Shown:
     asked = page_of_requests("received", PENDING)(user=user.id, limit=REQUESTS, offset=0)
     total = number_of((ACTIVE,), APPS).one(user=user.id).number
     people = people_by_conversation([row.id for row in [*rows, *asked]])
+    behind = first_unread(row.place_id for row in rows if row.unread)
+    unread = {row.conversation_id: row.seq for row in behind}
     values = {
-        "conversations": [listed(user, row, people[row.id]) for row in rows],
-        "requests": [listed(user, row, people[row.id]) for row in asked],
+        "conversations": [listed(user, row, people[row.id], unread.get(row.id)) for row in rows],
+        "requests": [listed(user, row, people[row.id], None) for row in asked],
         "newer": max(0, skip - PAGE) if skip else None,
         "older": skip + PAGE if skip + len(rows) < total else None,
     }
@@ -104,8 +107,8 @@ def read(user: User, visit: Visit, /, conversation_id: Id, last: Natural | None 
     people = people_in([conversation_id])
     authors = {row.id: row for row in people}
     place, peer = conversation.participant, conversation.peer or ""
-    skips = place.status == ACTIVE and page["first"] > place.read_seq + 1
-    if rows and place.status == ACTIVE and not skips and end > place.read_seq:
+    unread = unread_before(place, page["first"]) if place.status == ACTIVE else None
+    if rows and place.status == ACTIVE and unread is None and end > place.read_seq:
         visit.afterwards(lambda: messages.read_up_to(user, conversation_id, end))
     shown = [said(user, row, authors, peer, place.read_seq, files) for row in rows]
     values = {
@@ -117,7 +120,7 @@ def read(user: User, visit: Visit, /, conversation_id: Id, last: Natural | None 
         "begin": begin_of(shown),
         "page": page,
         "newest": newest,
-        "unread": place.read_seq + PAGE if skips else None,
+        "unread": unread and page_from(unread),
         "older": page["first"] - 1 or None,
         "newer": min(end + PAGE, newest) if end < newest else None,
         "is_asked": place.status != ACTIVE,
@@ -217,12 +220,27 @@ def people_by_conversation(ids: list[int]) -> dict[int, list[Any]]:
     return people
 
 
-def listed(user: User, row: Any, people: list[Any]) -> dict[str, Any]:
-    """A conversation in the list, which leads to the page with the first unread message."""
+def unread_before(place: Any, seq: int) -> int | None:
+    """Where the first unread message stands, if it stands before *seq*."""
+    if seq <= place.read_seq + 1:
+        return None
+    [row] = first_unread([place.id])
+    return row.seq if row.seq is not None and row.seq < seq else None
+
+
+def page_from(seq: int) -> int:
+    """The last place of the page that begins with *seq*."""
+    return seq + PAGE - 1
+
+
+def listed(user: User, row: Any, people: list[Any], unread: int | None) -> dict[str, Any]:
+    """A conversation in the list, which leads to the page with the first unread message.
+
+    :param unread: the place of that message
+    """
     names = {each.id: each.display_name for each in people}
     author = names.get(row.last_author_id, row.peer or "")
     is_own = row.last_author_id == user.id
-    is_long = row.last_seq > row.read_seq + PAGE
     return {
         "id": row.id,
         "title": text.unmarked(title_of(user, row, people)),
@@ -230,7 +248,7 @@ def listed(user: User, row: Any, people: list[Any]) -> dict[str, Any]:
         "people": [person(each) for each in people if each.id != user.id and each.status != LEFT],
         "preview": text.preview(row.body or ""),
         "author": "You" if is_own else author,
-        "last": row.read_seq + PAGE if is_long and row.unread else None,
+        "last": page_from(unread) if unread and row.last_seq > page_from(unread) else None,
         "said": row.last_id,
         "by": "" if is_own else author,
         "sent_at": row.last_sent_at or row.started_at,

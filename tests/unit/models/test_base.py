@@ -29,6 +29,7 @@ from models import (
     conversations_of,
     database,
     first_messages,
+    first_unread,
     impatient,
     key_with,
     migrate,
@@ -439,7 +440,14 @@ def test_a_lock_is_told_in_words(store: Settings) -> None:
         page_of_calls,
         *(
             query.sized[size]
-            for query in (unread_of, unread_in_crowds_of, requests_to, people_in, first_messages)
+            for query in (
+                first_messages,
+                first_unread,
+                people_in,
+                requests_to,
+                unread_in_crowds_of,
+                unread_of,
+            )
             for size in (1, 20)
         ),
         page_of((ACTIVE,), APPS),

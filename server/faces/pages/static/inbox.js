@@ -33,18 +33,23 @@ function tellNews() {
   document.getElementById("news").textContent = `New message from ${names.join(", ")}`;
 }
 
-// How what the keyboard is at is found again on a newer page.
-function place(element) {
+// What the keyboard is at, on a newer page: where in a conversation a link leads to changes with what is read.
+function again(element, next) {
   const link = element.closest("a[href]");
   const form = element.closest("form[action]");
-  if (link) return `a[href="${CSS.escape(link.getAttribute("href"))}"]`;
-  return form && `form[action="${CSS.escape(form.getAttribute("action"))}"] button`;
+  if (!link) return form && next.querySelector(`form[action="${CSS.escape(form.getAttribute("action"))}"] button`);
+  const links = [...next.querySelectorAll("a[href]")];
+  return links.find((each) => each.href === link.href) ?? links.find((each) => isAlike(each, link));
+}
+
+function isAlike(one, other) {
+  return one.origin === other.origin && one.pathname === other.pathname && one.rel === other.rel;
 }
 
 function replace(now, next) {
-  const focused = now.contains(document.activeElement) && place(document.activeElement);
+  const focused = now.contains(document.activeElement) && document.activeElement;
   now.replaceWith(document.adoptNode(next));
-  if (focused) next.querySelector(focused)?.focus();
+  if (focused) again(focused, next)?.focus();
 }
 
 // What says itself what it is shows the same as long as it says so; what is being filled in stays for now.
