@@ -1,6 +1,5 @@
 """The command line: `switchboard` and `python -m server` are the same program."""
 
-import dataclasses
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,21 +8,11 @@ from typing import Any
 import click
 from click.exceptions import NoArgsIsHelpError
 
-from . import __version__, demo
-from .commands import deploy, doctor, people, stores
+from . import __version__
+from .commands import deploy, doctor, people, serve, stores
 from .commands.config import config
 from .commands.grouped import Grouped
-from .commands.opening import (
-    must_be_writable,
-    must_keep_files,
-    opened,
-    place_of,
-    reported,
-    settings_options,
-    store_options,
-)
-from .config import Settings, variable
-from .stores import shared_use
+from .commands.opening import store_options
 
 
 @contextmanager
@@ -70,34 +59,8 @@ def main() -> None:
     os.umask(0o077)
 
 
-@main.command()
-@settings_options()
-@click.option(
-    "--demo",
-    "with_demo",
-    is_flag=True,
-    envvar=variable("demo"),
-    show_envvar=True,
-    help="Fill an empty store with a small cast to try.",
-)
-def serve(with_demo: bool, **values: Any) -> None:
-    """Answer calls until stopped by SIGTERM or SIGINT, which finishes the calls in flight."""
-    from . import serve as serving
-
-    settings = Settings(**values)
-    with reported():
-        must_be_writable(settings)
-        must_keep_files(settings)
-        host, port = serving.free_address(settings.host, settings.port)
-    settings = dataclasses.replace(settings, host=host, port=port)
-    with reported(), shared_use(place_of(settings)):
-        with opened(settings, creates=True) as files:
-            cast = demo.fill(settings, files) if with_demo else None
-        click.echo(serving.greeting(settings, cast))
-        serving.serve(settings, click.echo)
-
-
 for command in (
+    serve.serve,
     *stores.COMMANDS,
     people.user,
     people.token,

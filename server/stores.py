@@ -1,6 +1,7 @@
 """Who uses a store, and how an empty one is filled with all of another, on whatever engine."""
 
 import fcntl
+import os
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -104,4 +105,6 @@ def locked(path: Path, kind: int, refusal: str) -> Iterator[None]:
             fcntl.flock(lock, kind | fcntl.LOCK_NB)
         except BlockingIOError:
             raise StoreError(f"{path} {refusal}.") from None
+        # The program that begins to serve goes on as another, which holds the lock from then on.
+        os.set_inheritable(lock.fileno(), True)
         yield

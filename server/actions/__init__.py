@@ -1,0 +1,2 @@
+# Before peewee, which most here load too.
+import models as models
