@@ -26,7 +26,7 @@ LONGEST, TWO_WAYS = ("/docs", "/docs/cookbook"), ((360, "dark"), (1280, "light")
 PATHS = (
     *("/", "/docs", "/docs/cookbook", "/login"),
     *("/inbox", "/inbox/new", "/inbox/{place}", "/inbox/search?words=so", "/account", "/inbox/999999999"),
-    *ADMIN,
+    *("/inbox/{place}/about", "/inbox/{place}/invite", *ADMIN),
 )
 TOO_WIDE = "document.documentElement.scrollWidth > window.innerWidth"
 LONG = "A-word-that-is-longer-than-a-phone-is-wide-" * 3

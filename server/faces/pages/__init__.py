@@ -1,7 +1,7 @@
 """Pages for people: what this is, and a member's inbox in a browser, with no script needed."""
 
-from . import account, admin, docs, inbox, live, search, session
+from . import about, account, admin, docs, inbox, live, search, session
 from .door import face
 from .home import ENDPOINTS
 
-__all__ = ["ENDPOINTS", "account", "admin", "docs", "face", "inbox", "live", "search", "session"]
+__all__ = ["ENDPOINTS", "about", "account", "admin", "docs", "face", "inbox", "live", "search", "session"]

@@ -116,6 +116,7 @@ def read(user: User, visit: Visit, /, conversation_id: Id, last: Natural | None 
         "title": text.unmarked(title_of(user, conversation, people)),
         "app": conversation.app,
         "people": [person(row) for row in people if row.status != LEFT],
+        "reason": place.invite_reason,
         "messages": shown,
         "begin": begin_of(shown),
         "page": page,

@@ -7,7 +7,7 @@ from ....visits import Visit
 from ....wire.pages import Go, Shown, View
 from ....wire.types import Id, Text
 from ..door import office
-from .sure import sure
+from ..sure import sure
 
 
 @office.route("GET", "/admin/keys", transaction="read")

@@ -9,7 +9,7 @@ from ....visits import Administrator, Visit
 from ....wire.pages import Go, Shown, View
 from ....wire.types import Id, Text
 from ..door import office
-from .sure import sure
+from ..sure import sure
 
 PAGE = 50
 # Of one person's sessions and tokens so many are shown, the newest.
