@@ -4,12 +4,16 @@ import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from conftest import Live, Member
 from page_client import Browser, Page, begun, sends_files
+from playwright.sync_api import expect
 from rest_client import Chatter
+
+from server.actions import accounts
 
 ToChatter = Callable[[Member], Chatter]
 LIMIT = 2 * 1024 * 1024
@@ -336,3 +340,17 @@ def test_every_form_has_a_key_of_its_own(ann: Member, bob: Member, at_bob: Brows
     """A page that is opened again has another form."""
     path = f"/inbox/{begun(ann, bob)}"
     assert len({key_of(at_bob.opens(path)), key_of(at_bob.opens(path)), ""}) == 3
+
+
+def test_two_clicks_send_a_form_once(browser: Any, live: Live, ann: Member) -> None:
+    """Who clicks twice sees the answer to the first click, with the password that is shown but once."""
+    with live.store():
+        accounts.edit_user(accounts.named(ann.name), is_admin=True)
+    context = browser.new_context()
+    context.set_extra_http_headers({"Cookie": Browser(live, ann).headers["Cookie"]})
+    page = context.new_page()
+    page.goto(f"{live.address}/admin/people")
+    page.fill("#new", f"new{uuid4().hex[:8]}")
+    page.dblclick("button:text-is('Add')", delay=40)
+    expect(page.locator("h1")).to_have_text("A new password")
+    context.close()
