@@ -23,10 +23,12 @@ local function text(encoded)
 end
 
 for _, listed in ipairs(call("get_conversations", 0, 49).list) do
-  local total = listed.total_message_num
-  if listed.unread_num > 0 then print("# " .. text(listed.conv_subject)) end
-  -- A call gives 50 at most, and moves the read mark to the last of them: so the oldest come first.
-  for start = total - listed.unread_num, total - 1, 50 do
+  local total, unread = listed.total_message_num, listed.unread_num
+  if unread > 0 then print("# " .. text(listed.conv_subject)) end
+  -- A call gives 50 at most, and moves the read mark to the last of them: so the oldest come first. Of
+  -- what was marked as unread one's own is not counted: so it begins a call earlier.
+  local first = unread > 0 and math.max(0, total - unread - 50) or total
+  for start = first, total - 1, 50 do
     local talk = call("get_conversation", listed.conv_id, start, math.min(start + 49, total - 1))
     for _, message in ipairs(talk.list) do
       if message.is_unread then

@@ -24,10 +24,14 @@ $call = function (string $method, mixed ...$params) use ($curl): array {
 
 $call('login', getenv('NAME'), getenv('PASSWORD'));
 foreach ($call('get_conversations', 0, 49)['list'] as $listed) {
-    $total = $listed['total_message_num'];
-    echo $listed['unread_num'] > 0 ? "# {$listed['conv_subject']->scalar}\n" : '';
-    // A call gives 50 at most, and moves the read mark to the last of them: so the oldest come first.
-    for ($start = $total - $listed['unread_num']; $start < $total; $start += 50) {
+    [$total, $unread] = [$listed['total_message_num'], $listed['unread_num']];
+    if ($unread === 0) {
+        continue;
+    }
+    echo "# {$listed['conv_subject']->scalar}\n";
+    // A call gives 50 at most, and moves the read mark to the last of them: so the oldest come first. Of
+    // what was marked as unread one's own is not counted: so it begins a call earlier.
+    for ($start = max(0, $total - $unread - 50); $start < $total; $start += 50) {
         $talk = $call('get_conversation', $listed['conv_id'], $start, min($start + 49, $total - 1));
         foreach (array_filter($talk['list'], fn ($message) => $message['is_unread']) as $message) {
             $author = $talk['participants'][$message['msg_author_id']]['username']->scalar;

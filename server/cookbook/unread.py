@@ -12,11 +12,13 @@ login = f"{quote(os.environ['NAME'], safe='')}:{quote(os.environ['PASSWORD'], sa
 inbox = ServerProxy(f"{scheme}://{login}@{host}/RPC2", use_builtin_types=True)
 
 for listed in inbox.get_conversations(0, 49)["list"]:
-    total = listed["total_message_num"]
-    if listed["unread_num"]:
-        print(f"# {listed['conv_subject'].decode()}")
-    # A call gives 50 at most, and moves the read mark to the last of them: so the oldest come first.
-    for start in range(total - listed["unread_num"], total, 50):
+    total, unread = listed["total_message_num"], listed["unread_num"]
+    if not unread:
+        continue
+    print(f"# {listed['conv_subject'].decode()}")
+    # A call gives 50 at most, and moves the read mark to the last of them: so the oldest come first. Of
+    # what was marked as unread one's own is not counted: so it begins a call earlier.
+    for start in range(max(0, total - unread - 50), total, 50):
         talk = inbox.get_conversation(listed["conv_id"], start, min(start + 49, total - 1))
         for message in talk["list"]:
             if message["is_unread"]:

@@ -201,6 +201,21 @@ def test_much_that_is_unread_is_all_shown(live: Live, ann: Member, bob: Member, 
     assert "\n0 " in said
 
 
+@pytest.mark.parametrize("name", [name for name in READING if not name.endswith(".sh")])
+def test_what_was_marked_as_unread_is_shown(live: Live, ann: Member, bob: Member, name: str) -> None:
+    """Of what was marked as unread again all is shown that others have said, whatever stands between."""
+    begun = bob.rpc.new_conversation([ann.name], "Meet", "Where?")["conv_id"]
+    for each in range(3):
+        ann.rpc.reply_conversation(begun, f"Own {each}.")
+    bob.rpc.reply_conversation(begun, "At the pier.")
+    assert ann.rpc.mark_conversation_unread(begun)["result"]
+    said = run(name, live.address, NAME=ann.name, PASSWORD=PASSWORD)
+    assert [line.partition(": ")[2] for line in said.splitlines() if ": " in line] == [
+        "Where?",
+        "At the pier.",
+    ]
+
+
 @pytest.mark.parametrize("is_busy", [False, True])
 @pytest.mark.parametrize("name", SENDING)
 def test_a_lost_answer_makes_no_second_message(
