@@ -44,6 +44,8 @@ log = logging.getLogger("switchboard")
 
 ATTACHMENT = re.compile(r"/attachments/([0-9]{1,18})/(thumbnail/)?[^/]+", re.ASCII)
 ATTACHMENTS, METRICS = "/attachments", "/metrics"
+# What the field with a file is called.
+UPLOADED = ("attachment", "attachment[]")
 MULTIPART_ROOM = 64 * 1024
 XML_HEAD = {
     "Content-Type": "text/xml; charset=UTF-8",
@@ -163,9 +165,10 @@ class App:
     def upload(self, visit: Visit) -> Response:
         texts, files = visit.request.form(visit.request.body)
         values: dict[str, Any] = dict(texts)
-        sent = files.get("attachment") or files.get("attachment[]")
-        if sent is not None:
-            values["attachment"] = File(sent.filename or "", sent.read())
+        sent = [File(each.filename or "", each.read()) for name in UPLOADED for each in files.getlist(name)]
+        if sent:
+            # More than one are no file, and refused as that.
+            values["attachment"] = sent[0] if len(sent) == 1 else sent
         dispatcher = Dispatcher(tapatalk.face.forms, visit, lambda: self.is_leaving)
         answer = dispatcher.answer_form(values.pop("method_name", "upload_attach"), values)
         visit.note(dispatcher.called, dispatcher.outcome)

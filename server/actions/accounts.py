@@ -32,6 +32,8 @@ from ..passwords import Passwords
 from . import calls, events, limits
 
 LONGEST_NAME, LONGEST_NUMBER = 64, 32
+# What stands between names where people type several.
+SEPARATOR = ","
 # Controls, signs without a width, ends of lines: with them one name could look like another.
 UNSEEN = {"Cc", "Cf", "Zl", "Zp"}
 
@@ -136,6 +138,8 @@ def add_user(
     name = clean(name).strip()
     if not name or len(name) > LONGEST_NAME or any(unicodedata.category(c) in UNSEEN for c in name):
         raise BadInput(f"A user name has 1 to {LONGEST_NAME} characters, all of which can be seen.")
+    if SEPARATOR in name:
+        raise BadInput("A user name has no comma: it stands between names where several are given.")
     user = User(username=name, username_key=name_key(name), display_name=display_name or name, email=email)
     user.password = passwords.hash(password) if password else None
     set_number(user, number)
@@ -147,7 +151,7 @@ def add_user(
 def add_player(identifier: str, number: str, name: str) -> User:
     """Make a user of a player; only the game speaks for him."""
     shown = visible(name) or visible(f"Player {number}")
-    username = free_name(shown)
+    username = free_name(visible(shown.replace(SEPARATOR, " ")) or "Player")
     user = User(username=username, username_key=name_key(username), display_name=shown)
     user.identifier = identifier
     set_number(user, number)

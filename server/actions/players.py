@@ -22,7 +22,7 @@ class Wanted:
     name: str
 
     @classmethod
-    def of(cls, src: int, identifier: str, number: str, name: str) -> "Wanted":
+    def of(cls, src: int, identifier: str, number: str = "", name: str = "") -> "Wanted":
         """The same in the form in which it is kept, so that it can be compared."""
         return cls(src, one_line(identifier), one_line(number), accounts.visible(name))
 

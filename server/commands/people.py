@@ -16,6 +16,8 @@ from ..visits import SERVER_NAME
 from .grouped import examples, heads
 from .opening import opened, store_options
 
+NO_BASIC = "this user cannot use HTTP Basic with the password."
+
 
 @click.group()
 def user() -> None:
@@ -80,10 +82,9 @@ def user_add(
         made = transact(lambda: add(files), writes=True)
     click.echo(f"Added {made.username} with id {made.id}.", err=True)
     if made.username == SERVER_NAME:
-        click.echo(
-            f"As {SERVER_NAME} stands for server keys, this user cannot use HTTP Basic with the password.",
-            err=True,
-        )
+        click.echo(f"As {SERVER_NAME} stands for server keys, {NO_BASIC}", err=True)
+    elif ":" in made.username:
+        click.echo(f"As a colon ends the name in HTTP Basic, {NO_BASIC}", err=True)
     if is_made:
         tell_password(password)
 

@@ -10,10 +10,19 @@ require "xmlrpc.http"
 local endpoint = url.parse(os.getenv("ADDRESS") .. "/RPC2")
 endpoint.user, endpoint.password = "server", os.getenv("KEY")
 
+-- LuaXMLRPC leaves it to its caller that text is XML: what a player writes could pass for more than text.
+local function escaped(value)
+  if type(value) == "string" then return (value:gsub("&", "&amp;"):gsub("<", "&lt;")) end
+  if type(value) ~= "table" then return value end
+  local all = {}
+  for name, each in pairs(value) do all[name] = escaped(each) end
+  return all
+end
+
 local phone = setmetatable({}, {
   __index = function(_, method)
     return function(...)
-      local ok, answer = xmlrpc.http.call(url.build(endpoint), method, ...)
+      local ok, answer = xmlrpc.http.call(url.build(endpoint), method, unpack(escaped { ... }))
       if not ok then error(method .. ": " .. tostring(answer), 0) end
       if type(answer) == "table" and answer.success == false then error(method .. ": " .. answer.message, 0) end
       return answer
@@ -39,7 +48,7 @@ phone.PhoneApp_AcceptCallBySrc(JOE)
 phone.PhoneApp_EndCallBySrc(EVE)
 print("call", phone.PhoneApp_GetCallHistoryBySrc(JOE)[1].outcome)
 
-local text = phone.Messages_SendMessageToSrc(JOE, "Your car is ready.", "Los Santos Customs")
+local text = phone.Messages_SendMessageToSrc(JOE, "Tyres & oil are done.", "Los Santos Customs")
 print("text", text.message.content)
 
 phone.Players_Disconnect(EVE)

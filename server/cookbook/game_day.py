@@ -26,7 +26,7 @@ phone.PhoneApp_AcceptCallBySrc(LEO)
 phone.PhoneApp_EndCallBySrc(MIA)
 print("call", phone.PhoneApp_GetCallHistoryBySrc(LEO)[0]["outcome"])
 
-text = phone.Messages_SendMessageToSrc(LEO, "Your car is ready.", "Los Santos Customs")
+text = phone.Messages_SendMessageToSrc(LEO, "Tyres & oil are done.", "Los Santos Customs")
 print("text", text["message"]["content"])
 
 phone.Players_Disconnect(MIA)

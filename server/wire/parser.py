@@ -51,7 +51,8 @@ def double(text: str) -> float:
 
 def base64(text: str) -> bytes:
     try:
-        return binascii.a2b_base64(text.encode("ascii"))
+        # What is not of its alphabet would be passed over, and the whole be taken for empty.
+        return binascii.a2b_base64("".join(text.split()).encode("ascii"), strict_mode=True)
     except (ValueError, UnicodeEncodeError):
         raise NotACall("a base64 value is broken") from None
 

@@ -14,6 +14,8 @@ from .types import Page, Paged
 
 JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 PLACE = re.compile(r"\{(\w+)\}")
+# What may stand at a place of an address, where no schema says it.
+ANY = "^[^/]+$"
 READS = ("GET", "DELETE")
 HALF = re.compile("[\ud800-\udfff]")
 DEEPEST, MOST_VALUES = 32, 10_000
@@ -69,7 +71,10 @@ class Route:
     ) -> None:
         self.method, self.verbs, self.paths, self.statuses = method, verbs, paths, statuses
         self.once = once
-        self.patterns = [re.compile(PLACE.sub(r"(?P<\1>[^/]+)", path)) for path in paths]
+        # What is no id was never given to anybody, so nothing is there.
+        shapes = {param.name: param.codec.schema.get("pattern", ANY)[1:-1] for param in method.params}
+        filled = [PLACE.sub(lambda place: f"(?P<{place[1]}>{shapes[place[1]]})", path) for path in paths]
+        self.patterns = [re.compile(path) for path in filled]
         self.in_path = set(PLACE.findall(paths[0]))
         self.is_paged = isinstance(method.returns, Paged)
 

@@ -99,7 +99,8 @@ def load_key(value: Any) -> int:
 
 
 def load_id(value: Any) -> int:
-    number = load_int(value)
+    is_other_text = type(value) is str and not INTEGER.fullmatch(value.strip())
+    number = -1 if is_other_text else load_int(value)
     if not 0 <= number <= LARGEST_ID:
         raise BadParams("is no id")
     return number
@@ -223,6 +224,8 @@ class Array(Codec):
         self.item, self.lone = item, lone
 
     def load_items(self, values: Any) -> list[Any]:
+        if type(values) is dict:
+            values = numbered(values)
         if type(values) is not list:
             if not self.lone:
                 raise wrong("array", values)
@@ -243,11 +246,21 @@ class Array(Codec):
         return writer.array(map(self.item.write, values)) if values else writer.EMPTY
 
 
-class Struct(Codec):
-    """A TypedDict: its members are written in the order in which they are declared."""
+def numbered(members: dict[str, Any]) -> Any:
+    """A list that came as a struct, as Lua's only kind of table does: its members are numbered from 1."""
+    places = [str(place) for place in range(1, len(members) + 1)]
+    return [members[place] for place in places] if members.keys() == set(places) else members
 
-    def __init__(self, declared: Any) -> None:
+
+class Struct(Codec):
+    """A TypedDict: its members are written in the order in which they are declared.
+
+    *passes_over*: whether members that are not declared may come along, or are refused.
+    """
+
+    def __init__(self, declared: Any, passes_over: bool = False) -> None:
         super().__init__("struct", self.load_members, self.dump_members)
+        self.passes_over = passes_over
         hints = typing.get_type_hints(declared, include_extras=True)
         self.members = {key: codec_for(hint) for key, hint in hints.items()}
         self.required = declared.__required_keys__
@@ -268,6 +281,8 @@ class Struct(Codec):
         if type(values) is not dict:
             raise wrong("struct", values)
         given = {key: value for key, value in values.items() if value is not None}
+        if self.passes_over:
+            given = {key: value for key, value in given.items() if key in self.members}
         for key in sorted(self.required - given.keys()):
             raise BadParams(f"{key}: missing")
         return {key: self.load_member(key, value) for key, value in given.items()}

@@ -649,7 +649,7 @@ def test_a_history_has_pages(script: Any, caller: Player, way: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("page", "shown"), [([], 5), (["", ""], 5), (["", 0], 0), (["", 5000], 5), ([0], 0), ([2**31 - 1], 5)]
+    ("page", "shown"), [([], 5), (["", ""], 5), (["", 0], 0), (["", 5000], 5), ([0], 5), ([2**31 - 1], 5)]
 )
 def test_a_page_may_be_any(script: Any, caller: Player, page: list[Any], shown: int) -> None:
     """Where a page begins and how long it is may be left out, and may be more than there is."""

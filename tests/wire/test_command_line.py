@@ -83,9 +83,9 @@ def test_a_made_password_is_named_beside(shop: Shop) -> None:
         assert "The password" in run(shop.database, *words).stderr
 
 
-@pytest.mark.parametrize(("name", "is_told"), [("server", True), ("eve", False)])
-def test_who_is_called_server_is_told_what_is_not_his(shop: Shop, name: str, is_told: bool) -> None:
-    """A user may have the name that stands for server keys, and whoever gives it learns what he cannot do."""
+@pytest.mark.parametrize(("name", "is_told"), [("server", True), ("a:b", True), ("eve", False)])
+def test_who_cannot_use_basic_is_told_so(shop: Shop, name: str, is_told: bool) -> None:
+    """A user may be called as server keys are, or with a colon, and whoever does it is told what it costs."""
     assert ("HTTP Basic" in run(shop.database, "user", "add", name).stderr) is is_told
 
 

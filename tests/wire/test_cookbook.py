@@ -262,6 +262,7 @@ def test_a_game_servers_day(live: Live, name: str) -> None:
     member = live.member(number=number, identifier=identifier)
     said = run(name, live.address, KEY=live.key())
     assert "¡Mañana, o nunca!" in said and "ringing" in said and "answered" in said
+    assert "Tyres & oil" in said
     script = live.script()
     assert script.GetPlayerSrcFromActiveNumber(number) is False
     [contact] = script.PhoneApp_FetchContactsByNumber(number)

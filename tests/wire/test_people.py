@@ -1,5 +1,7 @@
 """The neighbouring methods: people, and what this server does not have."""
 
+from xmlrpc.client import DateTime
+
 import pytest
 from conftest import Live, Member
 
@@ -56,6 +58,12 @@ def test_what_cannot_be_ignored(ann: Member, bob: Member) -> None:
     assert [answer["result"] for answer in answers] == [False] * 3
 
 
+def test_the_badge_may_be_asked_since_when(ann: Member) -> None:
+    """Clients send moments along, which change nothing."""
+    moments = (DateTime("20260101T00:00:00"), DateTime("20260101T00:00:00"))
+    assert ann.rpc.get_inbox_stat(*moments) == ann.rpc.get_inbox_stat()
+
+
 def test_online_is_who_called(live: Live, ann: Member, bob: Member) -> None:
     """Who has made a call is online; who was last seen long ago is not."""
     bob.rpc.get_inbox_stat()
@@ -64,6 +72,16 @@ def test_online_is_who_called(live: Live, ann: Member, bob: Member) -> None:
         User.update(seen_at=now().replace(year=2020)).where(User.id == int(bob.id)).execute()
     assert bob.id not in [each["user_id"] for each in ann.rpc.get_online_users()["list"]]
     assert ann.rpc.get_user_info("", bob.id)["is_online"] is False
+
+
+def test_who_is_online_is_listed_page_by_page(ann: Member, bob: Member, carol: Member) -> None:
+    """Clients ask for pages, with more that changes nothing; the number is that of all."""
+    for each in (ann, bob, carol):
+        each.rpc.get_inbox_stat()
+    first, second = (ann.rpc.get_online_users(page, 1, "", "") for page in (1, 2))
+    assert len(first["list"]) == len(second["list"]) == 1
+    assert first["list"] != second["list"]
+    assert first["member_count"] == second["member_count"] >= 3
 
 
 def test_anonymous_is_not_shown_online(live: Live) -> None:

@@ -219,6 +219,19 @@ def test_the_field_may_be_an_array(live: Live, ann: Member) -> None:
     assert upload(live, ann, field="attachment[]")["result"] is True
 
 
+def test_two_files_are_no_file(live: Live, ann: Member) -> None:
+    """One upload is one file: several at once are a fault, and none of them is lost without a word."""
+    name = 'form-data; name="attachment[]"; filename="a.txt"'
+    part = f"--{BOUNDARY}\r\nContent-Disposition: {name}\r\n\r\nx\r\n"
+    headers = {
+        "Authorization": f"Bearer {ann.token}",
+        "Content-Type": f"multipart/form-data; boundary={BOUNDARY}",
+    }
+    body = f"{part}{part}--{BOUNDARY}--\r\n".encode()
+    with urlopen(Request(f"{live.address}/mobiquo/upload.php", body, headers)) as answer:
+        assert b"attachment: expected a file, got array" in answer.read()
+
+
 def test_an_upload_without_a_file_names_the_field(live: Live, ann: Member) -> None:
     """A form without a file is a fault that names what is missing."""
     headers = {"Authorization": f"Bearer {ann.token}", "Content-Type": "application/x-www-form-urlencoded"}

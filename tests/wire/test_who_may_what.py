@@ -69,6 +69,7 @@ THINGS = {
     "src": PLAYER,
     "number": PLAYER,
     "forum_id": OWN_WORD,
+    "post_id": OWN_WORD,
     "id": OWN_WORD,
 }
 

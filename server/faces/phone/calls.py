@@ -140,14 +140,14 @@ def call_data_by_id(call_id: str) -> PhoneCall | Literal[False]:
 
 
 @for_player("PhoneApp_GetCallHistoryBy", "read")
-def call_history(player: User, before_id: Key = LARGEST_ID, limit: Limit = PAGE) -> list[PastCall]:
+def call_history(player: User, before_id: Key = 0, limit: Limit = PAGE) -> list[PastCall]:
     """List the calls that a player has made, got or missed, the newest first.
 
     :param player: whose calls
-    :param before_id: gives only what is older than the entry with this id
+    :param before_id: gives only what is older than the entry with this id; 0 begins with the newest
     :param limit: how many, at most 200
     """
-    rows = page_of_calls(user=player.id, before=before_id, limit=limit)
+    rows = page_of_calls(user=player.id, before=before_id or LARGEST_ID, limit=limit)
     return [past_call(row) for row in rows]
 
 

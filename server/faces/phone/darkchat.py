@@ -136,18 +136,18 @@ def get_conversation(player: User, conversation_id: Key) -> Found:
 
 @for_player("Darkchat_GetMessagesBy", "read")
 def get_messages(
-    player: User, conversation_id: Key, before_id: Key | None = None, limit: Limit = PAGE
+    player: User, conversation_id: Key, before_id: Key = 0, limit: Limit = PAGE
 ) -> list[RoomMessage]:
     """List messages of a room that a player is in, the newest first.
 
     :param player: who asks
     :param conversation_id: the room
-    :param before_id: gives only what is older than this message of the room
+    :param before_id: gives only what is older than this message of the room; 0 begins with the newest
     :param limit: how many, at most 200
     """
     conversation = access.own_room(player, conversation_id)
     last = conversation.last_seq
-    if before_id is not None:
+    if before_id:
         last = access.message(conversation, before_id).seq - 1
     return newest(conversation.id, last, limit)[::-1]
 

@@ -1,12 +1,12 @@
 """Players: connected, disconnected, and looked up by source, number or identifier."""
 
-from typing import Literal, NotRequired, TypedDict
+from typing import Annotated, Literal, NotRequired, TypedDict
 
 from models import User, digits_of, source_of
 
 from ...actions import access, players
 from ...errors import Refusal
-from ...wire.types import Key
+from ...wire.types import Key, Struct
 from .door import Outcome, face
 
 
@@ -15,12 +15,15 @@ class Connected(Outcome):
 
 
 class Player(TypedDict):
-    """A connected player."""
+    """A connected player; what else the game server knows of him may come along."""
 
     src: Key
     identifier: str
-    number: str
-    name: str
+    number: NotRequired[str]
+    name: NotRequired[str]
+
+
+Described = Annotated[Player, Struct(Player, passes_over=True)]
 
 
 class Synced(Outcome):
@@ -58,15 +61,15 @@ def disconnect(src: Key) -> bool:
 
 
 @face.method("Players_Sync")
-def sync(epoch: str, players_: list[Player]) -> Synced:
+def sync(epoch: str, players_: list[Described]) -> Synced:
     """Say who is connected, all of them, and get the numbers of those connected now and dropped.
 
     Whoever is not in the list is dropped. With a new epoch everyone is dropped first, because sources start
-    again for other people. A player who cannot be connected is left out, and *message* says why. A request
-    holds some 650 players; the server's settings allow more.
+    again for other people. A player who cannot be connected, such as one who has no number yet, is left out,
+    and *message* says why. A request holds some 650 players; the server's settings allow more.
 
     :param epoch: names this run of the game server, for instance by the time of its start
-    :param players_: structs of src, identifier, number and name
+    :param players_: structs of src, identifier, number and name; other members are passed over
     """
     wanted = [players.Wanted.of(**player) for player in players_]
     synced = players.sync(epoch, wanted)

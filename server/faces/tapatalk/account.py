@@ -120,7 +120,7 @@ def get_config() -> dict[str, Any]:
 
 @face.method(transaction="none", anyone=True)
 def login(
-    visit: Visit, /, login_name: Text, password: Text, anonymous: bool = False, push: str = ""
+    visit: Visit, /, login_name: Text, password: Text, anonymous: bool = False, push: str = "", *ignored: Any
 ) -> Login:
     """Begin a session; the answer sets its cookie.
 
@@ -130,6 +130,7 @@ def login(
     :param password: the user's password
     :param anonymous: whether the user wants not to be shown as online
     :param push: "1" asks for the kinds of notification as well
+    :param ignored: whatever else clients send here
     """
     visit.refuse_forgery()
     user = accounts.identify(visit.settings, visit.passwords, login_name, password, visit.address)
@@ -180,7 +181,10 @@ def logout_user(visit: Visit, /) -> Result:
 
 
 @face.method(transaction="read")
-def get_inbox_stat(user: User, /) -> InboxStat:
-    """Count the conversations in which something is unread, for the badge."""
+def get_inbox_stat(user: User, /, *ignored: Any) -> InboxStat:
+    """Count the conversations in which something is unread, for the badge.
+
+    :param ignored: since when clients want to know, which changes nothing
+    """
     unread = unread_conversations.one(user=user.id).number
     return {**YES, "inbox_unread_count": unread, "subscribed_topic_unread_count": 0}

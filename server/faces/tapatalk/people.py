@@ -106,14 +106,21 @@ def get_user_info(user: User, visit: Visit, /, username: Text = "", user_id: Id 
 
 
 @face.method(transaction="read")
-def get_online_users(user: User, visit: Visit, /) -> Online:
-    """List the users who were here in the last five minutes, at most 50 of them, the latest first."""
+def get_online_users(
+    user: User, visit: Visit, /, page: Natural = 1, perpage: Natural = MOST_PER_PAGE, *ignored: Any
+) -> Online:
+    """List the users who were here in the last five minutes, the latest first.
+
+    :param page: which page of them, from 1
+    :param perpage: how many users make a page, at most 50
+    :param ignored: whose whereabouts clients ask for, which changes nothing
+    """
     online = User.online()
     return {
         **YES,
         "member_count": online.count(),
         "guest_count": 0,
-        "list": [here(visit, each) for each in online.limit(MOST_PER_PAGE)],
+        "list": [here(visit, each) for each in some_of(online, page, perpage)],
     }
 
 
@@ -150,8 +157,12 @@ def get_recommended_user(
 
 
 def found(visit: Visit, users: Any, page: int, perpage: int) -> Found:
-    shown = users.paginate(max(1, page), max(1, min(perpage, MOST_PER_PAGE)))
-    return {**YES, "total": users.count(), "list": [person(visit, each) for each in shown]}
+    shown = [person(visit, each) for each in some_of(users, page, perpage)]
+    return {**YES, "total": users.count(), "list": shown}
+
+
+def some_of(users: Any, page: int, perpage: int) -> Any:
+    return users.paginate(max(1, page), max(1, min(perpage, MOST_PER_PAGE)))
 
 
 @face.method()

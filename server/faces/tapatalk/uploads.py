@@ -56,13 +56,14 @@ def upload_attach(
 
 @face.method()
 def remove_attachment(
-    user: User, visit: Visit, /, attachment_id: Id, forum_id: str = "", group_id: str = ""
+    user: User, visit: Visit, /, attachment_id: Id, forum_id: str = "", group_id: str = "", post_id: str = ""
 ) -> Removed:
     """Take back an upload that has not been sent.
 
     :param attachment_id: the upload
     :param forum_id: accepted because clients send it, and not used
     :param group_id: the group to which it has to belong
+    :param post_id: accepted because clients send it, and not used
     """
     [upload] = access.uploads(user, [attachment_id], group_id)
     attachments.remove(visit.files, upload)

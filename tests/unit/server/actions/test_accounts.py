@@ -31,9 +31,9 @@ def test_names_are_cleaned_and_found(cast: Cast) -> None:
     assert list(check.faults()) == []
 
 
-@pytest.mark.parametrize("name", ["", "  ", "x" * 65])
-def test_a_name_holds_something(cast: Cast, name: str) -> None:
-    """A user name has 1 to 64 characters."""
+@pytest.mark.parametrize("name", ["", "  ", "x" * 65, "Doe, Jane"])
+def test_what_no_user_is_called(cast: Cast, name: str) -> None:
+    """A user name has 1 to 64 characters, none of which is a comma, which stands between names."""
     with pytest.raises(BadInput):
         Actor(cast, name)
 

@@ -126,7 +126,7 @@ def test_call_by_name(method: Method) -> None:
         ([], "sample takes 2 to 4 parameters, got 0 (conv_id is missing)"),
         ([1], "sample takes 2 to 4 parameters, got 1 (text is missing)"),
         ([1, "a", 1, [], 1], "sample takes 2 to 4 parameters, got 5"),
-        (["x", "a"], "conv_id: expected int, got string"),
+        (["x", "a"], "conv_id: is no id"),
         ([1, 2], "text: expected text, got int"),
         ([1, "a", True], "mode: expected int, got boolean"),
         ([1, "a", 1, "bob"], "names: expected array, got string"),

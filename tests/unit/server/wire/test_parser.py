@@ -128,6 +128,8 @@ def test_other_encodings_are_read_as_they_say() -> None:
         call(typed("boolean", "yes")),
         call(typed("double", "x")),
         call(typed("base64", "a")),
+        call(typed("base64", "???")),
+        call(typed("base64", "SGVs!bG8=")),
         call(typed("base64", "é")),
         call(typed("dateTime.iso8601", "20241310T08:13:20")),
         call(typed("dateTime.iso8601", "yesterday")),
