@@ -4,6 +4,8 @@ import pytest
 from conftest import Live, Member
 from page_client import Browser, begun
 
+from server.actions import accounts
+
 
 @pytest.fixture
 def at_ann(live: Live, ann: Member) -> Browser:
@@ -24,8 +26,19 @@ def test_who_is_in_it_is_told(ann: Member, bob: Member, carol: Member, at_bob: B
     place = begun(ann, bob, carol)
     assert carol.rpc.delete_conversation(place, 2)["result"]
     [link] = at_bob.opens(f"/inbox/{place}").tree.cssselect("a[href$='/about']")
-    named = at_bob.opens(link.get("href")).texts(".list li > span:last-child")
+    named = at_bob.opens(link.get("href")).texts(".list .what")
     assert named == [f"{ann.name} has started it", bob.name]
+
+
+def test_who_is_seen_can_be_written_to(live: Live, ann: Member, bob: Member, at_ann: Browser) -> None:
+    """Where somebody is shown by another name than he is called both are told, and a link writes to him."""
+    with live.store():
+        accounts.edit_user(accounts.named(bob.name), display_name="Eve Moreno")
+    place = begun(ann, bob)
+    assert f"Eve Moreno ({bob.name})" in at_ann.opens(f"/inbox/{place}").text("#said > p")
+    [link] = at_ann.opens(f"/inbox/{place}/about").tree.cssselect(".list a")
+    form = at_ann.opens(link.get("href")).tree
+    assert form.cssselect("input[name=to]")[0].get("value") == bob.name
 
 
 def test_people_are_invited(live: Live, ann: Member, bob: Member, carol: Member, at_ann: Browser) -> None:
@@ -114,5 +127,5 @@ def test_who_leaves_is_asked_before(
     assert len(at_bob.opens("/inbox").texts(".list li")) == 1
     assert at_bob.sends(f"/inbox/{place}/leave").texts(".list li") == []
     assert at_bob.get(f"/inbox/{place}").status == 404
-    people = at_ann.opens(f"/inbox/{place}/about").texts(".list li > span:last-child")
+    people = at_ann.opens(f"/inbox/{place}/about").texts(".list .what")
     assert people == [f"{ann.name} has started it", carol.name]

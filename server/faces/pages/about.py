@@ -32,7 +32,7 @@ def about(user: User, /, conversation_id: Id) -> Shown:
         **named(user, conversation, people),
         "reason": conversation.participant.invite_reason,
         "join_code": conversation.join_code,
-        "people": [member(row, conversation) for row in people if row.status != LEFT],
+        "people": [member(user, row, conversation) for row in people if row.status != LEFT],
         "is_closed": conversation.status == CLOSED,
         "may_edit": access.may_edit(user, conversation),
         "may_invite": access.may_invite(user, conversation),
@@ -150,8 +150,9 @@ def named(user: User, conversation: Conversation, people: list[Any]) -> dict[str
     return {"id": conversation.id, "title": title, "app": conversation.app}
 
 
-def member(row: Any, conversation: Conversation) -> dict[str, Any]:
-    return {**person(row), "is_starter": row.id == conversation.starter_id}
+def member(user: User, row: Any, conversation: Conversation) -> dict[str, Any]:
+    to = row.username if row.id != user.id and not row.disabled_at else ""
+    return {**person(row), "to": to, "is_starter": row.id == conversation.starter_id}
 
 
 def shown_again(conversation_id: int) -> Go:

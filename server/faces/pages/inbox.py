@@ -282,7 +282,14 @@ def begin_of(shown: list[dict[str, Any]]) -> int | None:
 
 
 def person(row: Any) -> dict[str, Any]:
-    return {"name": row.display_name, "picture": icon_url(str, row.id, row.avatar)}
+    """Somebody as he is shown, and as he is *called* where one writes to him if that is another name."""
+    name, called = row.display_name, row.username
+    is_other = called.casefold() != name.casefold()
+    return {
+        "name": name,
+        "called": called if is_other else "",
+        "picture": icon_url(str, row.id, row.avatar),
+    }
 
 
 def files_by_message(rows: Any) -> dict[int, list[dict[str, Any]]]:
