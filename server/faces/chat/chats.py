@@ -31,6 +31,8 @@ def get_chats(
 ) -> Page[Chat]:
     """List the conversations that this user takes part in, through whichever door they came; newest first.
 
+    What was only asked for, by whomever, stands among the pending requests instead.
+
     :param skip: how many to pass over
     :param limit: how many, at most 100
     :param app: only those of one app: chat, forum, darkchat or messages

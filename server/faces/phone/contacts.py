@@ -71,10 +71,10 @@ def add_contact(
 
     :param player: whose phone book
     :param contact_number: the number to add, which must not be his own or among his contacts already
-    :param firstname: the contact's first name, which may be empty
-    :param lastname: the contact's last name, which may be empty
-    :param notes: what the player wants to remember
-    :param image: the http or https address of a picture
+    :param firstname: the contact's first name, which may be empty; at most 64 characters
+    :param lastname: the contact's last name, which may be empty; at most 64 characters
+    :param notes: what the player wants to remember, in at most 1000 characters
+    :param image: the http or https address of a picture, of at most 2000 characters
     """
     return told(player, contacts.add(player, contact_number, firstname, lastname, notes, image))
 
