@@ -61,7 +61,7 @@ def start_call(visit: Visit, /, from_: str, to: str, type_: str = "phone") -> Ph
 
     False where the callee is not connected, blocks the caller or is busy, or the caller himself is in a
     call; both histories keep that. So a call that is started again while it rings is busy: whoever lost the
-    answer asks first with GetCallDataFromNumber whether it rings.
+    answer looks first with PhoneApp_GetCallDataFromNumber whether it rings.
 
     :param from_: the caller's phone number, or that or the name of somebody without an account
     :param to: the number of the player who is called
