@@ -7,6 +7,7 @@ import secrets
 import time
 from base64 import b64decode
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ from .files import Files
 from .http import Request, Response
 from .load import Counts
 from .logs import Line, log_request
-from .pages import STATIC, PageDoor
+from .pages import STATIC, PageDoor, with_head
 from .passwords import Passwords, slots_for
 from .proxies import Proxies, is_local
 from .rest import NO_GUESSING, RestDoor, plain_path
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from .metrics import Metrics
 
 log = logging.getLogger("switchboard")
+Endpoint = Callable[[Visit], Response]
 
 ATTACHMENT = re.compile(r"/attachments/([0-9]{1,18})/(thumbnail/)?[^/]+", re.ASCII)
 ATTACHMENTS, METRICS = "/attachments", "/metrics"
@@ -76,14 +78,15 @@ class App:
         self.house = House(settings, self.files, Passwords(slots_for(settings.workers)))
         self.chat = RestDoor(chat.face.routes.values(), settings)
         self.pages = PageDoor(pages.face.routes.values(), settings)
-        self.routes: dict[str, dict[str, Callable[[Visit], Response]]] = {
+        self.routes: dict[str, dict[str, Endpoint]] = {
             **{path: {"POST": self.xmlrpc, "GET": self.pages} for path in pages.ENDPOINTS},
-            "/mobiquo/upload.php": {"POST": self.upload},
+            "/mobiquo/upload.php": self.shared(POST=self.upload),
             "/mobiquo/avatar.php": {"GET": self.avatar},
             "/healthz": {"GET": self.health},
             "/readyz": {"GET": self.ready},
             "/openapi.json": {"GET": self.openapi},
         }
+        self.attachments = self.shared(GET=self.attachment)
         self.is_leaving = False
         self.load = Counts()
         self.metrics = metrics_of(settings)
@@ -129,14 +132,14 @@ class App:
             log.exception("%s failed", visit.id)
             return plain("internal error", 500)
 
-    def find(self, visit: Visit) -> Callable[[Visit], Response]:
+    def find(self, visit: Visit) -> Endpoint:
         path, verb = plain_path(visit.request.path), visit.request.verb
         if path not in self.routes:
             for door in (self.chat, self.pages):
                 if door.holds(path):
                     return door
         is_attachment = ATTACHMENT.fullmatch(path)
-        verbs = {"GET": self.attachment} if is_attachment else self.routes.get(path)
+        verbs = self.attachments if is_attachment else self.routes.get(path)
         if verbs is None or (path == METRICS and not self.may_measure(visit.request)):
             if self.pages.is_wanted(visit.request):
                 return self.pages
@@ -161,6 +164,20 @@ class App:
         visit.note(dispatcher.called, dispatcher.outcome)
         visit.named = dispatcher.named
         return xml(visit, answer)
+
+    def shared(self, **endpoints: Endpoint) -> dict[str, Endpoint]:
+        """The *endpoints* by their verbs, whose answers pages of allowed origins may read."""
+        verbs = ", ".join(endpoints)
+        head = {"Allow": verbs, "Access-Control-Allow-Methods": verbs}
+        all_of_them = {**endpoints, "OPTIONS": lambda visit: Response(b"", 204, head)}
+        return {verb: partial(self.read_elsewhere, endpoint) for verb, endpoint in all_of_them.items()}
+
+    def read_elsewhere(self, endpoint: Endpoint, visit: Visit) -> Response:
+        try:
+            response = endpoint(visit)
+        except Refusal as error:
+            response = self.refused(visit.request, error)
+        return with_head(response, self.chat.of_origin(visit.request.header("origin")))
 
     def upload(self, visit: Visit) -> Response:
         texts, files = visit.request.form(visit.request.body)

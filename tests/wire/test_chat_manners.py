@@ -634,6 +634,19 @@ class TestOrigins:
         answer = Client(strict.address).send(verb, "/chat/events", Origin=SITE)
         assert (answer.status, answer.header(CORS)) == (status, SITE)
 
+    @pytest.mark.parametrize(
+        ("path", "verb"), [("/attachments/1/map.png", "GET"), ("/mobiquo/upload.php", "POST")]
+    )
+    def test_files_are_for_allowed_pages_too(self, sender: Chatter, path: str, verb: str) -> None:
+        """A page of an allowed origin may load what a message carries, and upload; others may not."""
+        asked = sender.send("OPTIONS", path, Origin=SITE, Access_Control_Request_Method=verb)
+        assert (asked.status, asked.header(CORS)) == (204, SITE)
+        assert verb in asked.header("Access-Control-Allow-Methods").split(", ")
+        assert "authorization" in asked.header("Access-Control-Allow-Headers").lower()
+        answer = sender.send(verb, path, Origin=SITE)
+        assert answer.header(CORS) == SITE and not answer.has("Access-Control-Allow-Credentials")
+        assert not sender.send(verb, path, Origin=FOREIGN).has(CORS)
+
     def test_no_cookies_across_origins(self, sender: Chatter) -> None:
         """Credentials of the browser's own are not invited."""
         assert not sender.send("GET", "/chat", Origin=SITE).has("Access-Control-Allow-Credentials")
