@@ -176,15 +176,15 @@ class Prepared:
             self.compile()
         for name, store in self.stores.items():
             values[name] = store(values[name])
-        given = self.constants | values
-        return self.engine.execute_sql(self.sql, [given[key] for key in self.keys])
+        given = {**values, **self.constants} if self.constants else values
+        return self.engine.execute_sql(self.sql, list(map(given.__getitem__, self.keys)))
 
     def compile(self) -> None:
         query = self.build()
         self.sql, self.parameters = query.sql()
         # What stands at a parameter's place: the name of a slot, or the place itself of a constant.
-        self.keys = [p.name if type(p) is Slot else place for place, p in enumerate(self.parameters)]
-        self.constants = {place: p for place, p in enumerate(self.parameters) if type(p) is not Slot}
+        self.keys = [p.name if type(p) is Slot else str(place) for place, p in enumerate(self.parameters)]
+        self.constants = {str(place): p for place, p in enumerate(self.parameters) if type(p) is not Slot}
         self.stores = {p.name: p.store for p in self.parameters if type(p) is Slot and p.store is not None}
         fields = query._returning or ()
         names = [getattr(field, "_alias", None) or field.column_name for field in fields]

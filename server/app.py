@@ -24,7 +24,7 @@ from .faces.published import EXAMPLE_SERVER, METHODS
 from .files import Files
 from .http import Request, Response
 from .load import Counts
-from .logs import Line, log_request
+from .logs import Line
 from .pages import STATIC, PageDoor
 from .passwords import Passwords, slots_for
 from .proxies import Proxies, is_local
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("switchboard")
 
 ATTACHMENT = re.compile(r"/attachments/([0-9]{1,18})/(thumbnail/)?[^/]+", re.ASCII)
-ATTACHMENTS, METRICS = "/attachments", "/metrics"
+ATTACHMENTS, METRICS, UPLOAD = "/attachments", "/metrics", "/mobiquo/upload.php"
 MULTIPART_ROOM = 64 * 1024
 XML_HEAD = {
     "Content-Type": "text/xml; charset=UTF-8",
@@ -76,7 +76,7 @@ class App:
         self.pages = PageDoor(pages.face.routes.values(), settings)
         self.routes: dict[str, dict[str, Callable[[Visit], Response]]] = {
             **{path: {"POST": self.xmlrpc, "GET": self.pages} for path in pages.ENDPOINTS},
-            "/mobiquo/upload.php": {"POST": self.upload},
+            UPLOAD: {"POST": self.upload},
             "/mobiquo/avatar.php": {"GET": self.avatar},
             "/healthz": {"GET": self.health},
             "/readyz": {"GET": self.ready},
@@ -110,7 +110,7 @@ class App:
 
     def record(self, line: Line, name: str) -> None:
         """Log a request that was answered, and count it, under the declared *name* of what was called."""
-        log_request(line)
+        log.info(line)
         self.load.count(line.outcome, line.milliseconds)
         if self.metrics is not None:
             door, method = (self.doors[name], name) if name in self.doors else UNKNOWN
@@ -129,17 +129,18 @@ class App:
 
     def find(self, visit: Visit) -> Callable[[Visit], Response]:
         path, verb = plain_path(visit.request.path), visit.request.verb
-        if path not in self.routes:
+        verbs, name = self.routes.get(path), path
+        if verbs is None:
             for door in (self.chat, self.pages):
                 if door.holds(path):
                     return door
-        is_attachment = ATTACHMENT.fullmatch(path)
-        verbs = {"GET": self.attachment} if is_attachment else self.routes.get(path)
+            if ATTACHMENT.fullmatch(path):
+                verbs, name = {"GET": self.attachment}, ATTACHMENTS
         if verbs is None or (path == METRICS and not self.may_measure(visit.request)):
             if self.pages.is_wanted(visit.request):
                 return self.pages
             raise NotFound("There is nothing at this address.")
-        visit.named = ATTACHMENTS if is_attachment else path
+        visit.named = name
         endpoint = verbs.get("GET" if verb == "HEAD" else verb)
         if endpoint is None:
             raise WrongVerb(list(verbs))
@@ -147,7 +148,8 @@ class App:
 
     def body_limit(self, path: str, has_credential: Callable[[], bool]) -> int:
         """The largest body that is read at this *path*; a file only from somebody who says who he is."""
-        if (path == "/mobiquo/upload.php" or self.pages.takes_files(path)) and has_credential():
+        takes_files = path == UPLOAD if path in self.routes else self.pages.takes_files(path)
+        if takes_files and has_credential():
             return self.settings.max_upload + MULTIPART_ROOM
         return self.settings.max_request
 

@@ -1,9 +1,8 @@
 """One HTTP request, all of which is at hand, and what goes back."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from io import BytesIO
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from werkzeug.datastructures import FileStorage, Headers, MultiDict
 from werkzeug.exceptions import BadRequest
@@ -82,8 +81,7 @@ def in_memory(*_: Any, **__: Any) -> IO[bytes]:
     return BytesIO()
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(NamedTuple):
     """What goes back: the *body*, and what stands before it.
 
     Answers may share their headers, so nobody may add to those of one.

@@ -5,18 +5,14 @@ import datetime
 import functools
 import json
 import logging
-import secrets
+import os
 import time
 import urllib.parse
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NewType, TypeVar
+from typing import Any, Generic, NewType, TypeVar
 
 from werkzeug.http import parse_cookie
-
-# The standard library's has, until Python 3.12, one lock for all instances: nobody would be known while
-# somebody's password is hashed.
-from werkzeug.utils import cached_property
 
 from models import (
     AccessToken,
@@ -58,6 +54,21 @@ SEEN_TOUCH = datetime.timedelta(seconds=30)
 HEAD_KEY = KEY.lower()
 FORM_TYPES = ("", "application/x-www-form-urlencoded", "multipart/form-data", "text/plain")
 OWN_SITE = ("same-origin", "none")
+
+
+class found_once(Generic[T]):  # noqa: N801 - it is written like the property that it is
+    """What is found out when it is asked for first, and from then on is a value like any other.
+
+    The standard library's has, until Python 3.12, one lock for all instances: nobody would be known while
+    somebody's password is hashed. That of werkzeug is a call each time that somebody asks.
+    """
+
+    def __init__(self, find: Callable[[Any], T]) -> None:
+        self.find = find
+
+    def __get__(self, holder: Any, kind: type) -> T:
+        found = holder.__dict__[self.find.__name__] = self.find(holder)
+        return found
 
 
 @dataclass(frozen=True)
@@ -127,8 +138,7 @@ class Visit:
 
     def give(self, kind: Any) -> Any:
         """This visit as the *kind* of thing a method asks for, or a refusal."""
-        given = {User: self.actor, Script: self.script, Administrator: self.administrator}
-        return given.get(kind, lambda: self)()
+        return GIVEN[kind](self) if kind in GIVEN else self
 
     def transact(self, work: Callable[[], Any], kind: Transaction) -> Any:
         """The result of *work* in one transaction, where the kind says so."""
@@ -193,9 +203,10 @@ class Visit:
 
     def actor(self) -> User:
         """The user who makes this request, or a refusal."""
-        if self.user is None:
+        user = self.user
+        if user is None:
             raise NotAuthenticated()
-        return self.user
+        return user
 
     def administrator(self) -> Administrator:
         """The user who makes this request and is an administrator, or a refusal."""
@@ -237,11 +248,12 @@ class Visit:
     @property
     def user(self) -> User | None:
         """The user who makes this request, None for a guest; raises the refusal of a bad credential."""
-        if isinstance(self.identity, Refusal):
-            raise self.identity
-        return self.identity if isinstance(self.identity, User) else None
+        identity = self.identity
+        if isinstance(identity, Refusal):
+            raise identity
+        return identity if isinstance(identity, User) else None
 
-    @cached_property
+    @found_once
     def identity(self) -> User | Script | Refusal | None:
         """What the credentials of the request come to, found out once."""
         try:
@@ -409,9 +421,13 @@ class Visit:
         return self.request.head.is_secure or self.settings.url.startswith("https:")
 
 
+# As what a visit is given to a method.
+GIVEN = {User: Visit.actor, Script: Visit.script, Administrator: Visit.administrator}
+
+
 def new_id() -> str:
     """By what a request is known in the log."""
-    return secrets.token_hex(4)
+    return os.urandom(4).hex()
 
 
 def secret_of(header: str) -> str:
