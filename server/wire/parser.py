@@ -242,8 +242,8 @@ ENDS: dict[str, Callable[[Reader, str], None]] = {
 def refuse_text(text: str, tag: str) -> None:
     """Refuse a text, other than blanks, where the element *tag* has no room for one."""
     if text.strip():
-        beside = "a value has text beside its type" if tag == "value" else "there is text between the elements"
-        raise NotACall(beside)
+        where = "a value has text beside its type" if tag == "value" else "there is text between the elements"
+        raise NotACall(where)
 
 
 def refuse_doctype(*_: Any) -> NoReturn:

@@ -312,13 +312,15 @@ class Keyed(Codec):
     def __init__(self, key: Codec, item: Codec) -> None:
         super().__init__("struct", lambda value: value, self.dump_items, write=self.write_items)
         self.key, self.item = key, item
+        # In digits there is nothing to escape.
+        self.spell = str if key is ID else lambda each: writer.escaped(str(key.dump(each)))
 
     def dump_items(self, values: Any) -> dict[str, Any]:
         return {self.key.dump(key): self.item.dump(value) for key, value in values.items()}
 
     def write_items(self, values: Any) -> str:
-        spell, write = self.key.dump, self.item.write
-        return writer.struct([writer.member(str(spell(key)), write(each)) for key, each in values.items()])
+        spell, write = self.spell, self.item.write
+        return writer.struct([writer.spelled(spell(key), write(each)) for key, each in values.items()])
 
 
 class OrFalse(Codec):

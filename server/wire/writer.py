@@ -69,7 +69,12 @@ def struct(members: Iterable[str]) -> str:
 
 def member(name: str, value: str) -> str:
     """A member of a struct, whose value is written already."""
-    return f"<member><name>{escaped(name)}</name><value>{value}</value></member>\n"
+    return spelled(escaped(name), value)
+
+
+def spelled(name: str, value: str) -> str:
+    """The same where the name is written as well."""
+    return f"<member><name>{name}</name><value>{value}</value></member>\n"
 
 
 def write(value: Any) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Any, NotRequired, TypedDict
 
-from models import User, unread_conversations
+from models import User, conversations_of
 
 from ... import __version__
 from ...actions import accounts
@@ -182,5 +182,5 @@ def logout_user(visit: Visit, /) -> Result:
 @face.method(transaction="read")
 def get_inbox_stat(user: User, /) -> InboxStat:
     """Count the conversations in which something is unread, for the badge."""
-    unread = unread_conversations.one(user=user.id).number
+    unread = conversations_of.one(user=user.id).unread
     return {**YES, "inbox_unread_count": unread, "subscribed_topic_unread_count": 0}
