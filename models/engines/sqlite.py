@@ -149,6 +149,11 @@ class Embedded(SqliteDatabase):
             if not isinstance(error, OperationalError):
                 raise Damaged(*error.args) from error
 
+    def connection(self) -> Any:
+        """This thread's connection, by one look where it is open; the types do not know of the state."""
+        state: Any = self._state  # type: ignore[attr-defined]
+        return state.conn or super().connection()
+
     def _connect(self) -> Any:
         if self.opened is not None:
             self.refuse_replaced()
