@@ -267,8 +267,9 @@ class Visit:
 
     def find_actor(self) -> tuple[User | Script | None, bool]:
         """Whose credential comes with the request, and whether a user wants to go unseen."""
-        if self.credential:
-            return self.by_header(self.credential), False
+        credential = self.credential
+        if credential:
+            return self.by_header(credential), False
         if self.takes_cookie and self.session_cookie:
             return self.by_session(self.session_cookie)
         return None, False
@@ -307,10 +308,12 @@ class Visit:
         return self.request.header("last-event-id") or ""
 
     def by_header(self, header: str) -> User | Script | None:
-        scheme, _, rest = header.strip().partition(" ")
+        words = header.strip()
+        scheme, _, rest = words.partition(" ")
         if scheme.lower() == "basic" and rest:
             return self.by_basic(rest.strip())
-        self.secret = secret_of(header)
+        # The token or key may stand there with Bearer before it or without.
+        self.secret = rest.strip() if scheme.lower() == "bearer" else words
         return by_token(self.secret) or by_key(self.secret)
 
     def by_basic(self, encoded: str) -> User | Script | None:
@@ -428,12 +431,6 @@ GIVEN = {User: Visit.actor, Script: Visit.script, Administrator: Visit.administr
 def new_id() -> str:
     """By what a request is known in the log."""
     return os.urandom(4).hex()
-
-
-def secret_of(header: str) -> str:
-    """The token or key in a header, with or without Bearer before it."""
-    scheme, _, rest = header.strip().partition(" ")
-    return rest.strip() if scheme.lower() == "bearer" else header.strip()
 
 
 def by_token(token: str) -> User | None:
