@@ -39,7 +39,7 @@ def iso(moment: datetime.datetime) -> str:
 
 
 # The form of each scalar: the inside of an f-string, with %s for the expression that gives the value.
-STRING = "<string>{escaped(%s)}</string>"
+STRING = "<string>{(text := %s) and escaped(text)}</string>"
 INT = "<int>{%s}</int>"
 BOOLEAN = "<boolean>{'1' if %s else '0'}</boolean>"
 BASE64 = "<base64>{b2a_base64(%s, newline=False).decode('ascii')}</base64>"
