@@ -10,7 +10,7 @@ import time
 import urllib.parse
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, NewType, TypeVar
+from typing import Any, NewType, TypeVar
 
 from werkzeug.http import parse_cookie
 
@@ -35,7 +35,7 @@ from .actions import accounts, repeats
 from .config import Settings
 from .errors import NotAllowed, NotAuthenticated, NotFound, Refusal, TooMany, Unavailable
 from .files import Files
-from .http import Request
+from .http import Request, found_once
 from .passwords import Passwords
 from .storing import quietly, storage
 from .wire.declare import Transaction
@@ -54,21 +54,6 @@ SEEN_TOUCH = datetime.timedelta(seconds=30)
 HEAD_KEY = KEY.lower()
 FORM_TYPES = ("", "application/x-www-form-urlencoded", "multipart/form-data", "text/plain")
 OWN_SITE = ("same-origin", "none")
-
-
-class found_once(Generic[T]):  # noqa: N801 - it is written like the property that it is
-    """What is found out when it is asked for first, and from then on is a value like any other.
-
-    The standard library's has, until Python 3.12, one lock for all instances: nobody would be known while
-    somebody's password is hashed. That of werkzeug is a call each time that somebody asks.
-    """
-
-    def __init__(self, find: Callable[[Any], T]) -> None:
-        self.find = find
-
-    def __get__(self, holder: Any, kind: type) -> T:
-        found = holder.__dict__[self.find.__name__] = self.find(holder)
-        return found
 
 
 @dataclass(frozen=True)
