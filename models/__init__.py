@@ -106,7 +106,6 @@ from .inbox import (
     people_met,
     place_in,
     requests_to,
-    unread_conversations,
     unread_in_crowds_of,
     unread_of,
 )
@@ -335,7 +334,6 @@ __all__ = [
     "told_in",
     "transact",
     "trouble",
-    "unread_conversations",
     "unread_in_crowds_of",
     "unread_of",
     "use_allowance",

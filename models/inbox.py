@@ -59,21 +59,20 @@ def _crowds(query: Any) -> Any:
     return query.join(Conversation).where(Participant.newest_id.is_null())
 
 
-def _unread_conversations() -> Any:
+def _conversations_of() -> Any:
+    """In how many conversations a user is, and in how many of them something is unread."""
     in_crowds = _crowds(Participant.select(fn.COUNT(Participant.id))).where(
         Participant.user == slot("user"),
         Participant.status == ACTIVE,
         UNREAD_THERE > 0,
     )
-    return _counted(total(PlaceCount.unread) + in_crowds, [ACTIVE])
+    unread = fn.COALESCE(total(PlaceCount.unread) + in_crowds, 0).alias("unread")
+    return _counted([ACTIVE], unread)
 
 
-def _conversations_of() -> Any:
-    return _counted(total(PlaceCount.number), [ACTIVE])
-
-
-def _counted(number: Any, statuses: Sequence[str]) -> Any:
-    return PlaceCount.select(fn.COALESCE(number, 0).alias("number")).where(
+def _counted(statuses: Sequence[str], *further: Any) -> Any:
+    number = fn.COALESCE(total(PlaceCount.number), 0).alias("number")
+    return PlaceCount.select(number, *further).where(
         PlaceCount.user == slot("user"), PlaceCount.status.in_(statuses)
     )
 
@@ -160,7 +159,7 @@ def page_of(statuses: Sequence[str], kinds: Sequence[str]) -> Prepared:
 @functools.cache
 def number_of(statuses: Sequence[str], kinds: Sequence[str]) -> Prepared:
     """How many they are."""
-    return Prepared(lambda: _counted(total(PlaceCount.number), statuses).where(PlaceCount.kind.in_(kinds)))
+    return Prepared(lambda: _counted(statuses).where(PlaceCount.kind.in_(kinds)))
 
 
 def _place_in() -> Any:
@@ -233,7 +232,6 @@ def _attachments_of_page() -> Any:
     )
 
 
-unread_conversations = Prepared(_unread_conversations)
 conversations_of = Prepared(_conversations_of)
 page_of_conversations = page_of((ACTIVE,), KINDS)
 page_of_rooms = page_of(THERE, (DARKCHAT,))
@@ -262,10 +260,10 @@ def people_in(conversations: list[Value]) -> Any:
             User.display_name,
             User.number,
             User.avatar,
-            # As it is stored, since few ask for more than whether it is long ago; 0 for never.
+            # As it is stored, since few ask for more than whether it is long ago, or at all; 0 for never.
             fn.COALESCE(User.seen_at, 0).alias("seen"),
-            User.is_admin,
-            User.disabled_at,
+            fn.COALESCE(User.disabled_at, 0).alias("disabled_at"),
+            fn.COALESCE(User.is_admin, False).alias("is_admin"),
         )
         .join(User, on=(Participant.user == User.id))
         .where(Participant.conversation.in_(conversations))

@@ -69,7 +69,7 @@ def store_message(**values: Any) -> Message:
     """Store a message, which has its place; what it says stays here as it was given."""
     values["sent_at"] = now()
     stored = _store.one(**values)
-    return Message.of_row([stored.id, *(values[name] for name in WORDS)])
+    return Message.of_row([stored.id, *map(values.__getitem__, WORDS)])
 
 
 def tell(message: Message, reader: int | None, is_told: bool) -> None:

@@ -25,7 +25,7 @@ from .faces.published import EXAMPLE_SERVER, METHODS
 from .files import Files
 from .http import Request, Response
 from .load import Counts
-from .logs import Line, log_request
+from .logs import Line
 from .pages import STATIC, PageDoor, with_head
 from .passwords import Passwords, slots_for
 from .proxies import Proxies, is_local
@@ -45,7 +45,7 @@ log = logging.getLogger("switchboard")
 Endpoint = Callable[[Visit], Response]
 
 ATTACHMENT = re.compile(r"/attachments/([0-9]{1,18})/(thumbnail/)?[^/]+", re.ASCII)
-ATTACHMENTS, METRICS = "/attachments", "/metrics"
+ATTACHMENTS, METRICS, UPLOAD = "/attachments", "/metrics", "/mobiquo/upload.php"
 # What the field with a file is called.
 UPLOADED = ("attachment", "attachment[]")
 MULTIPART_ROOM = 64 * 1024
@@ -80,7 +80,7 @@ class App:
         self.pages = PageDoor(pages.face.routes.values(), settings)
         self.routes: dict[str, dict[str, Endpoint]] = {
             **{path: {"POST": self.xmlrpc, "GET": self.pages} for path in pages.ENDPOINTS},
-            "/mobiquo/upload.php": self.shared(POST=self.upload),
+            UPLOAD: self.shared(POST=self.upload),
             "/mobiquo/avatar.php": {"GET": self.avatar},
             "/healthz": {"GET": self.health},
             "/readyz": {"GET": self.ready},
@@ -115,7 +115,7 @@ class App:
 
     def record(self, line: Line, name: str) -> None:
         """Log a request that was answered, and count it, under the declared *name* of what was called."""
-        log_request(line)
+        log.info(line)
         self.load.count(line.outcome, line.milliseconds)
         if self.metrics is not None:
             door, method = (self.doors[name], name) if name in self.doors else UNKNOWN
@@ -134,17 +134,18 @@ class App:
 
     def find(self, visit: Visit) -> Endpoint:
         path, verb = plain_path(visit.request.path), visit.request.verb
-        if path not in self.routes:
+        verbs, name = self.routes.get(path), path
+        if verbs is None:
             for door in (self.chat, self.pages):
                 if door.holds(path):
                     return door
-        is_attachment = ATTACHMENT.fullmatch(path)
-        verbs = self.attachments if is_attachment else self.routes.get(path)
+            if ATTACHMENT.fullmatch(path):
+                verbs, name = self.attachments, ATTACHMENTS
         if verbs is None or (path == METRICS and not self.may_measure(visit.request)):
             if self.pages.is_wanted(visit.request):
                 return self.pages
             raise NotFound("There is nothing at this address.")
-        visit.named = ATTACHMENTS if is_attachment else path
+        visit.named = name
         endpoint = verbs.get("GET" if verb == "HEAD" else verb)
         if endpoint is None:
             raise WrongVerb(list(verbs))
@@ -152,7 +153,8 @@ class App:
 
     def body_limit(self, path: str, has_credential: Callable[[], bool]) -> int:
         """The largest body that is read at this *path*; a file only from somebody who says who he is."""
-        if (path == "/mobiquo/upload.php" or self.pages.takes_files(path)) and has_credential():
+        takes_files = path == UPLOAD if path in self.routes else self.pages.takes_files(path)
+        if takes_files and has_credential():
             return self.settings.max_upload + MULTIPART_ROOM
         return self.settings.max_request
 

@@ -67,7 +67,7 @@ class Gate:
         self.in_memory = 0
         # The addresses of those whose head has come, and who have not been answered yet.
         self.heard: set[str] = set()
-        self.reading: set[asyncio.Timeout] = set()
+        self.reading: set[Body] = set()
         self.is_leaving = False
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -100,10 +100,8 @@ class Gate:
         loop = asyncio.get_running_loop()
         # A little later than bodies, which are told so.
         loop.call_later(LAST_SECONDS + 0.5, leaving.hear_no_more, self.app.settings.port, self.heard)
-        deadline = loop.time() + LAST_SECONDS
-        for reading in self.reading:
-            if not reading.expired():
-                reading.reschedule(min(deadline, reading.when() or deadline))
+        for body in self.reading:
+            body.end_within(LAST_SECONDS)
 
     def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
         for task in self.tasks:
@@ -237,6 +235,7 @@ class Body:
         # In one piece: each of many small chunks would take twenty times its own size.
         self.data = bytearray()
         self.ends = 0
+        self.is_late = False
 
     @property
     def size(self) -> int:
@@ -247,15 +246,30 @@ class Body:
             raise self.too_large()
         if not self.length and not self.is_chunked:
             return
+        self.reader, self.loop = asyncio.current_task(), asyncio.get_running_loop()
+        self.timer = self.loop.call_later(BODY_SECONDS + self.limit / SLOWEST, self.end)
+        self.gate.reading.add(self)
         try:
-            async with asyncio.timeout(BODY_SECONDS + self.limit / SLOWEST) as reading:
-                self.gate.reading.add(reading)
-                try:
-                    await self.read(protocol)
-                finally:
-                    self.gate.reading.discard(reading)
-        except TimeoutError:
+            await self.read(protocol)
+        except asyncio.CancelledError:
+            if not self.is_late:
+                raise
             raise TooSlow("The body came too slowly.") from None
+        finally:
+            self.timer.cancel()
+            self.gate.reading.discard(self)
+
+    def end(self) -> None:
+        """Read no more of it; asyncio's own timeout is a dozen calls for every body that comes in time."""
+        self.is_late = True
+        if self.reader is not None:
+            self.reader.cancel()
+
+    def end_within(self, seconds: float) -> None:
+        """Read it for no more than so many *seconds* from now."""
+        if not self.is_late:
+            self.timer.cancel()
+            self.timer = self.loop.call_at(min(self.timer.when(), self.loop.time() + seconds), self.end)
 
     async def read(self, protocol: Any) -> None:
         """Take what comes, up to the limit; of a body that was cut on its way nothing is done."""

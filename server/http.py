@@ -1,20 +1,34 @@
 """One HTTP request, all of which is at hand, and what goes back."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
 from io import BytesIO
-from typing import IO, Any
+from typing import IO, Any, Generic, NamedTuple, TypeVar
 
 from werkzeug.datastructures import FileStorage, Headers, MultiDict
 from werkzeug.exceptions import BadRequest
 from werkzeug.formparser import FormDataParser
 from werkzeug.sansio.request import Request as Head
-from werkzeug.utils import cached_property
 
+T = TypeVar("T")
 MOST_FORM_PARTS, MOST_FORM_TEXT = 20, 500_000
 # RFC 2046 ends at 70, and some clients go a little beyond: werkzeug's has up to 72. Of each boundary patterns
 # are made, and Python keeps the last 512 patterns.
 LONGEST_BOUNDARY = 100
+
+
+class found_once(Generic[T]):  # noqa: N801 - it is written like the property that it is
+    """What is found out when it is asked for first, and from then on is a value like any other.
+
+    The standard library's has, until Python 3.12, one lock for all instances: nobody would be known while
+    somebody's password is hashed. That of werkzeug is a call each time that somebody asks.
+    """
+
+    def __init__(self, find: Callable[[Any], T]) -> None:
+        self.find = find
+
+    def __get__(self, holder: Any, kind: type) -> T:
+        found = holder.__dict__[self.find.__name__] = self.find(holder)
+        return found
 
 
 class Request:
@@ -52,7 +66,7 @@ class Request:
         """What the header of this *name* says, if there is one."""
         return self.headers.get(name)
 
-    @cached_property
+    @found_once
     def head(self) -> Head:
         host, _, port = self.server.rpartition(":")
         return Head(
@@ -82,8 +96,7 @@ def in_memory(*_: Any, **__: Any) -> IO[bytes]:
     return BytesIO()
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(NamedTuple):
     """What goes back: the *body*, and what stands before it.
 
     Answers may share their headers, so nobody may add to those of one.

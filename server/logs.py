@@ -9,8 +9,6 @@ from typing import Any
 
 from .config import Settings
 
-log = logging.getLogger("switchboard")
-
 MOST_CHARACTERS = 100
 INTERNAL_ERRORS = (500, -32603)
 # What comes of a request.
@@ -19,7 +17,7 @@ OK, REFUSED, FAILED = "ok", "refused", "failed"
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Line:
     """What is told of one request; *milliseconds* is None where its body was not read."""
 
@@ -58,11 +56,6 @@ def result_of(number: int) -> str:
 
 def cut(value: Any) -> Any:
     return value[:MOST_CHARACTERS] if isinstance(value, str) else value and round(value, 1)
-
-
-def log_request(line: Line) -> None:
-    """Write the *line* of a request."""
-    log.info(line)
 
 
 class TextLines(logging.Formatter):

@@ -5,7 +5,6 @@ import logging
 import re
 import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime
 from importlib import resources
 from types import MappingProxyType
@@ -199,7 +198,7 @@ class PageDoor:
 
 
 def with_head(response: Response, head: Mapping[str, str]) -> Response:
-    return replace(response, headers={**response.headers, **head})
+    return response._replace(headers={**response.headers, **head})
 
 
 def filled_in(visit: Visit) -> tuple[dict[str, str], dict[str, list[File]]]:

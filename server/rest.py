@@ -61,7 +61,7 @@ class RestDoor:
         response = live(visit, answer.value) if is_live else whole(visit, answer)
         origin = self.of_origin(visit.request.header("origin"))
         head = {**response.headers, **answer.headers, **self.of_limits(visit), **origin, **NO_GUESSING}
-        return replace(response, headers=head)
+        return response._replace(headers=head)
 
     def answer(self, visit: Visit) -> Answer:
         verb, path = visit.request.verb, plain_path(visit.request.path)

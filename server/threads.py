@@ -35,8 +35,8 @@ class Threads:
         with self.lock:
             if self.is_closed:
                 raise RuntimeError("These threads have ended.")
-            if self.may_begin():
-                self.begin(self.free(), work)
+            if thread := self.free():
+                self.begin(thread, work)
             else:
                 self.waiting.append(work)
 
@@ -45,18 +45,17 @@ class Threads:
         with self.lock:
             slow = time.monotonic() - seconds
             self.busy = {thread: since for thread, since in self.busy.items() if since > slow}
-            while self.waiting and self.may_begin():
-                thread = self.free()
+            while self.waiting and (thread := self.free()):
                 self.begin(thread, self.waiting.popleft())
 
-    def may_begin(self) -> bool:
-        is_free = bool(self.idle) or len(self.threads) < self.most
-        return is_free and len(self.busy) < self.at_once
-
-    def free(self) -> "Thread":
-        """A thread that has nothing to do, which may be a new one."""
+    def free(self) -> "Thread | None":
+        """A thread that may begin something now, which may be a new one."""
+        if len(self.busy) >= self.at_once:
+            return None
         if self.idle:
             return self.idle.pop()
+        if len(self.threads) >= self.most:
+            return None
         thread = Thread(self, len(self.threads))
         thread.start()
         self.threads.append(thread)

@@ -5,7 +5,7 @@ import datetime
 import functools
 import json
 import logging
-import secrets
+import os
 import time
 import urllib.parse
 from collections.abc import Callable
@@ -13,10 +13,6 @@ from dataclasses import dataclass
 from typing import Any, NewType, TypeVar
 
 from werkzeug.http import parse_cookie
-
-# The standard library's has, until Python 3.12, one lock for all instances: nobody would be known while
-# somebody's password is hashed.
-from werkzeug.utils import cached_property
 
 from models import (
     AccessToken,
@@ -39,7 +35,7 @@ from .actions import accounts, repeats
 from .config import Settings
 from .errors import NotAllowed, NotAuthenticated, NotFound, Refusal, TooMany, Unavailable
 from .files import Files
-from .http import Request
+from .http import Request, found_once
 from .passwords import Passwords
 from .storing import quietly, storage
 from .wire.declare import Transaction
@@ -127,8 +123,7 @@ class Visit:
 
     def give(self, kind: Any) -> Any:
         """This visit as the *kind* of thing a method asks for, or a refusal."""
-        given = {User: self.actor, Script: self.script, Administrator: self.administrator}
-        return given.get(kind, lambda: self)()
+        return GIVEN[kind](self) if kind in GIVEN else self
 
     def transact(self, work: Callable[[], Any], kind: Transaction) -> Any:
         """The result of *work* in one transaction, where the kind says so."""
@@ -193,9 +188,10 @@ class Visit:
 
     def actor(self) -> User:
         """The user who makes this request, or a refusal."""
-        if self.user is None:
+        user = self.user
+        if user is None:
             raise NotAuthenticated()
-        return self.user
+        return user
 
     def administrator(self) -> Administrator:
         """The user who makes this request and is an administrator, or a refusal."""
@@ -237,11 +233,12 @@ class Visit:
     @property
     def user(self) -> User | None:
         """The user who makes this request, None for a guest; raises the refusal of a bad credential."""
-        if isinstance(self.identity, Refusal):
-            raise self.identity
-        return self.identity if isinstance(self.identity, User) else None
+        identity = self.identity
+        if isinstance(identity, Refusal):
+            raise identity
+        return identity if isinstance(identity, User) else None
 
-    @cached_property
+    @found_once
     def identity(self) -> User | Script | Refusal | None:
         """What the credentials of the request come to, found out once."""
         try:
@@ -255,8 +252,9 @@ class Visit:
 
     def find_actor(self) -> tuple[User | Script | None, bool]:
         """Whose credential comes with the request, and whether a user wants to go unseen."""
-        if self.credential:
-            return self.by_header(self.credential), False
+        credential = self.credential
+        if credential:
+            return self.by_header(credential), False
         if self.takes_cookie and self.session_cookie:
             return self.by_session(self.session_cookie)
         return None, False
@@ -295,10 +293,12 @@ class Visit:
         return self.request.header("last-event-id") or ""
 
     def by_header(self, header: str) -> User | Script | None:
-        scheme, _, rest = header.strip().partition(" ")
+        words = header.strip()
+        scheme, _, rest = words.partition(" ")
         if scheme.lower() == "basic" and rest:
             return self.by_basic(rest.strip())
-        self.secret = secret_of(header)
+        # The token or key may stand there with Bearer before it or without.
+        self.secret = rest.strip() if scheme.lower() == "bearer" else words
         return by_token(self.secret) or by_key(self.secret)
 
     def by_basic(self, encoded: str) -> User | Script | None:
@@ -409,15 +409,13 @@ class Visit:
         return self.request.head.is_secure or self.settings.url.startswith("https:")
 
 
+# As what a visit is given to a method.
+GIVEN = {User: Visit.actor, Script: Visit.script, Administrator: Visit.administrator}
+
+
 def new_id() -> str:
     """By what a request is known in the log."""
-    return secrets.token_hex(4)
-
-
-def secret_of(header: str) -> str:
-    """The token or key in a header, with or without Bearer before it."""
-    scheme, _, rest = header.strip().partition(" ")
-    return rest.strip() if scheme.lower() == "bearer" else header.strip()
+    return os.urandom(4).hex()
 
 
 def by_token(token: str) -> User | None:

@@ -120,6 +120,8 @@ class Method:
         parameters = list(inspect.signature(function).parameters.values())
         self.doc = PARAM.sub("", text).strip()
         self.given = [hints[p.name] for p in parameters if p.kind is p.POSITIONAL_ONLY]
+        # Whether who calls has to be asked for although the function does not.
+        self.asks = actor is not None and actor not in self.given
         self.params = [
             declared(p, docs.pop(p.name), instead.get(p.name) or Instead(spell(p.name), hints[p.name]))
             for p in parameters
@@ -145,7 +147,7 @@ class Method:
         return self.run(giver, self.bind_names, values)
 
     def run(self, giver: Giver, bind: Callable[[V], dict[str, Any]], values: V) -> Any:
-        if self.actor is not None:
+        if self.asks:
             giver.give(self.actor)
         given = [giver.give(kind) for kind in self.given]
         arguments = bind(values)

@@ -186,7 +186,9 @@ def load_file(value: Any) -> File:
 
 STRING = Scalar("string", load_string, str, writer.STRING % "str(%s)", {"type": "string"})
 BASE64 = Scalar("base64", load_text, str.encode, writer.BASE64 % "%s.encode()")
-INT = Scalar("int", load_int, dump_int, writer.INT % "dump_int(%s)", {"type": "integer"})
+# A call for each number would cost as much as all else that is done with it; only what does not fit has one.
+FITTING = f"+n if {SMALLEST_INT} <= (n := %s) <= {LARGEST_INT} else dump_int(n)"
+INT = Scalar("int", load_int, dump_int, writer.INT % FITTING, {"type": "integer"})
 NATURAL = Codec("int", load_natural, dump_int, {"type": "integer", "minimum": 0, "maximum": LARGEST_INT})
 BOOLEAN = Scalar("boolean", load_flag, bool, writer.BOOLEAN, {"type": "boolean"})
 MOMENT = Scalar("dateTime.iso8601", lambda value: value, lambda value: value, writer.MOMENT)
@@ -309,13 +311,13 @@ class Struct(Codec):
 
     def form_of(self, key: str) -> str:
         if key not in self.required:
-            return f"{{self.write_optional({key!r}, value)}}"
+            return f"{{self.write_optional({key!r}, value) if {key!r} in value else ''}}"
         codec, place = self.members[key], f"value[{key!r}]"
         form = codec.form if isinstance(codec, Scalar) else f"{{self.members[{key!r}].write(%s)}}"
         return writer.member(key, form % place)
 
     def write_optional(self, key: str, values: Any) -> str:
-        return writer.member(key, self.members[key].write(values[key])) if key in values else ""
+        return writer.member(key, self.members[key].write(values[key]))
 
     def refuse(self, values: Any) -> str:
         raise AssertionError(sorted(values))
@@ -327,13 +329,15 @@ class Keyed(Codec):
     def __init__(self, key: Codec, item: Codec) -> None:
         super().__init__("struct", lambda value: value, self.dump_items, write=self.write_items)
         self.key, self.item = key, item
+        # In digits there is nothing to escape.
+        self.spell = str if key is ID else lambda each: writer.escaped(str(key.dump(each)))
 
     def dump_items(self, values: Any) -> dict[str, Any]:
         return {self.key.dump(key): self.item.dump(value) for key, value in values.items()}
 
     def write_items(self, values: Any) -> str:
-        spell, write = self.key.dump, self.item.write
-        return writer.struct([writer.member(str(spell(key)), write(each)) for key, each in values.items()])
+        spell, write = self.spell, self.item.write
+        return writer.struct([writer.spelled(spell(key), write(each)) for key, each in values.items()])
 
 
 class OrFalse(Codec):

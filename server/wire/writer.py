@@ -39,7 +39,7 @@ def iso(moment: datetime.datetime) -> str:
 
 
 # The form of each scalar: the inside of an f-string, with %s for the expression that gives the value.
-STRING = "<string>{escaped(%s)}</string>"
+STRING = "<string>{(text := %s) and escaped(text)}</string>"
 INT = "<int>{%s}</int>"
 BOOLEAN = "<boolean>{'1' if %s else '0'}</boolean>"
 BASE64 = "<base64>{b2a_base64(%s, newline=False).decode('ascii')}</base64>"
@@ -69,7 +69,12 @@ def struct(members: Iterable[str]) -> str:
 
 def member(name: str, value: str) -> str:
     """A member of a struct, whose value is written already."""
-    return f"<member><name>{escaped(name)}</name><value>{value}</value></member>\n"
+    return spelled(escaped(name), value)
+
+
+def spelled(name: str, value: str) -> str:
+    """The same where the name is written as well."""
+    return f"<member><name>{name}</name><value>{value}</value></member>\n"
 
 
 def write(value: Any) -> str:

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 from xmlrpc.client import Fault
 from xmlrpc.server import SimpleXMLRPCDispatcher
 
@@ -14,6 +14,7 @@ from .types import Codec
 from .writer import Written, write_answer, write_fault
 
 log = logging.getLogger(__name__)
+V = TypeVar("V")
 
 PARSE_ERROR, NO_SUCH_METHOD, BAD_PARAMS, INTERNAL_ERROR = -32700, -32601, -32602, -32603
 MOST_CALLS = 50
@@ -79,7 +80,7 @@ class Dispatcher(SimpleXMLRPCDispatcher):
         """The response to a form, which brings its values by name."""
         self.called = name
         try:
-            return write_answer(self.answered(name, lambda method: method.call_by_name(self, values)))
+            return write_answer(self.answered(name, Method.call_by_name, values))
         except Fault as fault:
             return self.fault(fault)
 
@@ -88,15 +89,15 @@ class Dispatcher(SimpleXMLRPCDispatcher):
         return write_fault(fault.faultCode, fault.faultString)
 
     def _dispatch(self, name: str, params: Any) -> Any:
-        return self.answered(name, lambda method: method.call(self, params))
+        return self.answered(name, Method.call, params)
 
-    def answered(self, name: str, call: Callable[[Method], Any]) -> Any:
+    def answered(self, name: str, call: Callable[[Method, Giver, V], Any], values: V) -> Any:
         """What *call* gets of the method with this *name*; what goes wrong becomes a refusal or a fault."""
         method = self.funcs.get(name)
         if method is None:
             raise Fault(NO_SUCH_METHOD, f"no method named {name[:100]}")
         try:
-            return call(method)
+            return call(method, self, values)
         except Refusal as error:
             return self.refused(method, error)
         except Fault:

@@ -4,12 +4,13 @@ from typing import Any
 from urllib.request import Request, urlopen
 from xmlrpc.client import dumps
 
+import pytest
 from conftest import Live
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from server.wire.parser import NotACall, read_call
+from server.wire.parser import NotACall, read_any, read_call, read_plain
 from server.wire.writer import write_answer
 
 TAGS = [
@@ -60,6 +61,31 @@ def test_any_bytes_are_a_call_or_not_one(body: bytes) -> None:
         return
     assert name
     assert isinstance(params, list)
+
+
+PLAIN = dumps(("24", 0, 19, True, b"At noon?"), "get_conversation").encode()
+CUT = st.integers(0, len(PLAIN))
+
+
+@given(CUT, st.integers(0, 3), st.one_of(st.binary(max_size=3), st.sampled_from(PIECES).map(str.encode)))
+def test_a_plain_call_is_read_as_any_other(place: int, gone: int, junk: bytes) -> None:
+    """What is read at a glance says the same when it is read in full."""
+    body = PLAIN[:place] + junk + PLAIN[place + gone :]
+    try:
+        plain = read_plain(body)
+    except NotACall:
+        with pytest.raises(NotACall):
+            read_any(body)
+    else:
+        assert plain is None or plain == read_any(body)
+
+
+@given(
+    st.lists(st.integers(-(2**31), 2**31 - 1) | st.booleans() | st.binary() | st.text("ab 1\t"), max_size=4)
+)
+def test_a_call_of_scalars_is_plain(params: list[Any]) -> None:
+    """A call as the standard library writes it is read at a glance, and as meant."""
+    assert read_plain(dumps(tuple(params), "method").encode()) == ("method", params)
 
 
 @given(st.lists(values, max_size=4))

@@ -2,7 +2,7 @@
 
 from typing import Any, NotRequired, TypedDict
 
-from models import User, unread_conversations
+from models import User, conversations_of
 
 from ... import __version__
 from ...actions import accounts
@@ -186,5 +186,5 @@ def get_inbox_stat(user: User, /, *ignored: Any) -> InboxStat:
 
     :param ignored: since when clients want to know, which changes nothing
     """
-    unread = unread_conversations.one(user=user.id).number
+    unread = conversations_of.one(user=user.id).unread
     return {**YES, "inbox_unread_count": unread, "subscribed_topic_unread_count": 0}

@@ -1,6 +1,6 @@
 """Private conversations: begin, answer, invite, list, read, quote, leave, mark, edit, close."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import groupby
 from operator import attrgetter
 from typing import Any, NotRequired, TypedDict, cast
@@ -15,7 +15,6 @@ from models import (
     page_of_conversations,
     page_of_messages,
     people_in,
-    unread_conversations,
 )
 
 from ... import text
@@ -195,12 +194,14 @@ def get_conversations(
     offset, limit = window(start_num, last_num)
     rows = page_of_conversations(user=user.id, offset=offset, limit=limit)
     people = people_by_conversation([row.id for row in rows])
+    counted = conversations_of.one(user=user.id)
+    show = shown_once(visit)
     return {
         **YES,
-        "conversation_count": conversations_of.one(user=user.id).number,
-        "unread_count": unread_conversations.one(user=user.id).number,
+        "conversation_count": counted.number,
+        "unread_count": counted.unread,
         "can_upload": True,
-        "list": [listed(user, visit, row, people[row.id]) for row in rows],
+        "list": [listed(user, row, people[row.id], show) for row in rows],
     }
 
 
@@ -230,7 +231,7 @@ def get_conversation(
     files = attachments_by_message(visit, attachments_of_page(**page))
     render = text.html if return_html else text.subset
     people = people_in([conv_id])
-    shown_people = participants(visit, conversation, people)
+    shown_people = participants(conversation, people, shown_once(visit))
     stranger = peer(conversation.peer or "")
     reader, read_seq = user.id, conversation.participant.read_seq
     answer: Any = {
@@ -356,10 +357,25 @@ def people_by_conversation(ids: list[int]) -> dict[int, list[Any]]:
     return people
 
 
-def participants(visit: Visit, conversation: Any, people: list[Any]) -> dict[int, Participant]:
+def shown_once(visit: Visit) -> Callable[[Any], Participant]:
+    """How people are shown: most in a list are in several of its conversations, and are looked at once."""
+    known: dict[tuple[int, str], Participant] = {}
+
+    def show(row: Any) -> Participant:
+        key = row.id, row.status
+        if key not in known:
+            known[key] = participant(visit, row, row.status == LEFT)
+        return known[key]
+
+    return show
+
+
+def participants(
+    conversation: Any, people: list[Any], show: Callable[[Any], Participant]
+) -> dict[int, Participant]:
     """Who takes or took part, by id, and the one who has no account."""
-    nobody = {NOBODY: peer(conversation.peer)} if conversation.peer else {}
-    return nobody | {row.id: participant(visit, row, row.status == LEFT) for row in people}
+    shown_people = {row.id: show(row) for row in people}
+    return {NOBODY: peer(conversation.peer), **shown_people} if conversation.peer else shown_people
 
 
 def attachments_by_message(visit: Visit, rows: Iterable[Any]) -> dict[int, list[Attached]]:
@@ -370,10 +386,10 @@ def attachments_by_message(visit: Visit, rows: Iterable[Any]) -> dict[int, list[
     }
 
 
-def listed(user: User, visit: Visit, row: Any, people: list[Any]) -> Listed:
+def listed(user: User, row: Any, people: list[Any], show: Callable[[Any], Participant]) -> Listed:
     may_edit = access.may_edit(user, row)
     title = text.plain(title_of(user, row, people))
-    shown_people = participants(visit, row, people)
+    shown_people = participants(row, people, show)
     newest = row.last_sent_at or row.started_at
     item: Listed = {
         "conv_id": row.id,

@@ -50,7 +50,6 @@ from models import (
     source_owner,
     transact,
     trouble,
-    unread_conversations,
     unread_in_crowds_of,
     unread_of,
 )
@@ -421,7 +420,6 @@ def test_a_lock_is_told_in_words(store: Settings) -> None:
     "query",
     [
         conversations_of,
-        unread_conversations,
         page_of_conversations,
         page_of_messages,
         page_with_authors,

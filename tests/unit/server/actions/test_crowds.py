@@ -11,7 +11,6 @@ from models import (
     page_of_conversations,
     people_met,
     told_in,
-    unread_conversations,
 )
 from server.actions import conversations, messages, rooms
 from server.faces.chat.totals import totals_of
@@ -33,7 +32,7 @@ def counted(actor: Actor) -> tuple[int, int, int]:
     """In how many conversations somebody is, in how many something is unread, and how many messages are."""
     user = actor.user.id
     unread = totals_of([user])[user]["totalUnreadMessages"]
-    return conversations_of.one(user=user).number, unread_conversations.one(user=user).number, unread
+    return *conversations_of.one(user=user), unread
 
 
 def test_a_message_to_a_crowd_touches_nobody_but_its_author(crowd: Thread, cast: Cast) -> None:
