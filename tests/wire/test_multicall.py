@@ -17,7 +17,7 @@ def multicall(member: Member, *calls: tuple[str, list[Any]]) -> list[Any]:
 
 def test_each_call_has_its_own_answer(ann: Member) -> None:
     """A result stands in an array of one, a fault in a struct, in the order of the calls."""
-    first, second, third = multicall(ann, ("get_forum", []), ("no_such", []), ("get_inbox_stat", [1]))
+    first, second, third = multicall(ann, ("get_forum", []), ("no_such", []), ("get_board_stat", [1]))
     assert first == [[]]
     assert (second["faultCode"], third["faultCode"]) == (-32601, -32602)
 
