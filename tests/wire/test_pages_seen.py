@@ -69,8 +69,7 @@ def log_in(page: Any, live: Live, member: Member) -> None:
 
 def test_an_inbox_needs_no_script(browser: Any, live: Live, ann: Member, member: Member, place: str) -> None:
     """Without JavaScript a member logs in, reads, answers, begins, and logs out; what he sends is there."""
-    context = browser.new_context(java_script_enabled=False)
-    page = context.new_page()
+    page = browser.new_page(java_script_enabled=False)
     log_in(page, live, member)
     page.click(".list .row")
     page.fill("#body", "I will be there")
@@ -86,7 +85,7 @@ def test_an_inbox_needs_no_script(browser: Any, live: Live, ann: Member, member:
     page.click("header button")
     page.goto(f"{live.address}/inbox")
     assert page.locator("h1").text_content() == "Log in"
-    context.close()
+    page.close()
 
 
 def test_an_open_page_follows_what_happens(
@@ -252,8 +251,7 @@ def test_what_comes_is_heard(inside: Any, live: Live, ann: Member, member: Membe
 
 def test_times_are_the_reader_s(browser: Any, live: Live, ann: Member, member: Member, place: str) -> None:
     """Moments are told in the zone and language of the browser, also of what comes while a page is open."""
-    context = browser.new_context(timezone_id="Asia/Kathmandu", locale="de-DE")
-    page = context.new_page()
+    page = browser.new_page(timezone_id="Asia/Kathmandu", locale="de-DE")
     log_in(page, live, member)
     page.goto(f"{live.address}/inbox/{place}")
     ann.rpc.reply_conversation(place, b"Hers")
@@ -262,7 +260,7 @@ def test_times_are_the_reader_s(browser: Any, live: Live, ann: Member, member: M
         moment = datetime.fromisoformat(time.get_attribute("datetime")).astimezone(ZoneInfo("Asia/Kathmandu"))
         assert time.text_content() == f"{moment:%d.%m.%Y, %H:%M}"
     assert page.locator("time").count() == 2
-    context.close()
+    page.close()
 
 
 def test_two_keys_send(inside: Any, live: Live, ann: Member, member: Member, place: str) -> None:
@@ -363,12 +361,11 @@ def test_the_reference_is_searched(browser: Any, live: Live) -> None:
     page.fill("#search", "")
     assert page.locator(".entry h3:visible").count() > 100
     page.close()
-    context = browser.new_context(java_script_enabled=False)
-    plain = context.new_page()
+    plain = browser.new_page(java_script_enabled=False)
     plain.goto(f"{live.address}/docs")
     assert plain.locator(".entry h3:visible").count() > 100
     assert plain.locator("#search:visible").count() == 0
-    context.close()
+    plain.close()
 
 
 def test_a_program_is_copied(browser: Any, live: Live) -> None:
