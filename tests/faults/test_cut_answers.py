@@ -18,7 +18,7 @@ import pytest
 from conftest import Live
 from fleet import LOST, Person, Room, assert_kept
 
-SENDS = int(os.environ.get("CUT_SENDS", "100"))
+SENDS = int(os.environ.get("CUT_SENDS", "50"))
 SENDERS = 4
 # A message is tried so often; that all of these are cut does not happen in the life of a star.
 TRIES = 100

@@ -30,7 +30,7 @@ from fleet import (
 
 RESTARTS = int(os.environ.get("RESTARTS", "1"))
 SPEAKERS = 6
-PAUSE, LOADED_SECONDS, AWAY_SECONDS = 0.02, 1.0, 0.3
+PAUSE, LOADED_SECONDS, AWAY_SECONDS = 0.02, 0.6, 0.3
 WAYS = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}
 COMMIT = b"COMMIT"
 

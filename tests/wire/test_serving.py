@@ -27,6 +27,7 @@ from conftest import READY, Live, Member, numbers
 
 from models import Message
 from server.gate import MOST_IN_MEMORY
+from server.passwords import Passwords
 
 PATH = "/mobiquo/mobiquo.php"
 STAT = dumps((), "get_inbox_stat").encode()
@@ -260,7 +261,7 @@ def test_sigterm_ends_it_well(begun_early: BegunEarly) -> None:
 def test_calls_in_flight_are_finished(started: Callable[..., Heard]) -> None:
     """Every call that had been sent when SIGTERM came gets its whole answer."""
     server = started("--limits", "off")
-    people = [server.member(password="secret") for _ in range(4)]
+    people = [server.member(password="secret", passwords=Passwords(1)) for _ in range(4)]
     bodies = [dumps((each.name.encode(), b"secret"), "login").encode() for each in people] + [STAT] * 4
     connections = [warmed_up(server) for _ in bodies]
     for connection, body in zip(connections, bodies, strict=True):
