@@ -764,7 +764,9 @@ def test_a_served_store_is_not_restored(served: Live, tmp_path: Path) -> None:
     """While a server uses a store it is not replaced, and a backup of it is made all the same."""
     at = ["--database", served.database, "--files", str(served.files)]
     done("backup", str(tmp_path / "b.tar"), *at)
+    member = served.member()
     assert "stop the server" in refused("restore", str(tmp_path / "b.tar"), *at, "--force")
+    assert member.rpc.get_inbox_stat()["result"]
 
 
 def test_a_backup_under_load_holds_all_that_was_said(served: Live, place: Places, tmp_path: Path) -> None:
