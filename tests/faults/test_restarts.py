@@ -4,6 +4,7 @@ By hand: RESTARTS=20 python -m pytest tests/faults/test_restarts.py -n 0 -s --ti
 """
 
 import os
+import select
 import signal
 import socket
 import threading
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 import pytest
 from conftest import Live
 from fleet import (
+    SECONDS,
     Call,
     Durable,
     Fleet,
@@ -143,6 +145,7 @@ class Cutter:
         self.door = socket.create_server(("127.0.0.1", 0))
         self.port: int = self.door.getsockname()[1]
         self.sockets: list[socket.socket] = []
+        self.silenced: socket.socket | None = None
         threading.Thread(target=self.accept, daemon=True).start()
 
     def accept(self) -> None:
@@ -159,20 +162,23 @@ class Cutter:
             while data := here.recv(65536):
                 if self.is_armed and COMMIT in data:
                     self.is_armed = False
-                    self.cut(data, here, there)
-                there.sendall(data)
+                    self.cut(data, there)
+                if here is not self.silenced:
+                    there.sendall(data)
         for each in (here, there):
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
 
-    def cut(self, data: bytes, near: socket.socket, far: socket.socket) -> None:
-        """Let nobody hear of what becomes of *data*."""
-        near.shutdown(socket.SHUT_RDWR)
+    def cut(self, data: bytes, far: socket.socket) -> None:
+        """Let nobody hear of what becomes of *data*, which is over when the connection breaks."""
+        self.silenced = far
         if self.passes_on:
             far.sendall(data)
             # It closes the connection only after it has done what it was sent.
             far.shutdown(socket.SHUT_WR)
-            time.sleep(1)
+            closed = select.poll()
+            closed.register(far, select.POLLRDHUP)
+            assert closed.poll(SECONDS * 1000)
         raise OSError("cut")
 
     def close(self) -> None:
