@@ -16,6 +16,7 @@ from xmlrpc.client import ServerProxy
 import engines
 import pytest
 from builders import Cast
+from werkzeug.security import generate_password_hash
 
 from models import check, close_store, open_store, transact
 from server.actions import accounts, players
@@ -54,6 +55,13 @@ def pytest_unconfigure() -> None:
     engines.stop()
 
 
+class Quick(Passwords):
+    """Hashes with the least work: most of what a login costs, where that is not what a test is about."""
+
+    def hash(self, password: str) -> str:
+        return generate_password_hash(password, "pbkdf2:sha256:1")
+
+
 @dataclass
 class Member:
     """A user of the live server, who calls it with an access token."""
@@ -71,6 +79,9 @@ class Player(Member):
     src: int
     number: str
     identifier: str
+
+
+QUICK = Quick(1)
 
 
 class Live:
@@ -106,12 +117,14 @@ class Live:
         finally:
             close_store()
 
-    def member(self, name: str = "", password: str | None = None, **details: Any) -> Member:
-        """A new user; *name* is made unique."""
+    def member(
+        self, name: str = "", password: str | None = None, passwords: Passwords = QUICK, **details: Any
+    ) -> Member:
+        """A new user; *name* is made unique, and his password hashed by *passwords*."""
         name = f"{name or 'user'}{next(numbers)}"
 
         def add() -> tuple[int, str]:
-            user = accounts.add_user(Passwords(1), name, password, **details)
+            user = accounts.add_user(passwords, name, password, **details)
             return user.id, accounts.add_token(user, "test")
 
         with self.store():

@@ -8,7 +8,7 @@ import random
 import socket
 import struct
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ import pytest
 from conftest import Live
 from fleet import LOST, Person, Room, assert_kept
 
-SENDS = int(os.environ.get("CUT_SENDS", "100"))
+SENDS = int(os.environ.get("CUT_SENDS", "50"))
 SENDERS = 4
 # A message is tried so often; that all of these are cut does not happen in the life of a star.
 TRIES = 100
@@ -73,13 +73,6 @@ def pass_on(here: socket.socket, there: socket.socket) -> None:
         there.shutdown(socket.SHUT_RDWR)
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    made = Live(tmp_path_factory.mktemp("cut"), "--limits", "off")
-    yield made
-    made.stop()
-
-
 @dataclass
 class Sender:
     """Somebody who sends numbered messages through one door, each until he hears that it is there."""
@@ -107,18 +100,18 @@ class Sender:
 
 @pytest.mark.parametrize("door", [Person.by_forum, Person.by_chat, Person.by_phone])
 def test_what_is_repeated_under_a_key_is_there_once(
-    server: Live, door: Callable[[Person, str, str], int]
+    live: Live, door: Callable[[Person, str, str], int]
 ) -> None:
     """Where a third of the answers is cut and all is repeated under its key, each message is there once."""
-    room = Room(server, SENDERS)
-    with closing(Cutter(server.address)) as cutter, ThreadPoolExecutor(SENDERS) as pool:
+    room = Room(live, SENDERS)
+    with closing(Cutter(live.address)) as cutter, ThreadPoolExecutor(SENDERS) as pool:
         people = [Person(room, each, cutter.address) for each in room.players]
         senders = [Sender(each, door) for each in people]
         for run in [pool.submit(each.send, SENDS // SENDERS) for each in senders]:
             run.result()
         for each in people:
             each.close()
-    assert len(assert_kept(server, room, people)) == SENDS // SENDERS * SENDERS
+    assert len(assert_kept(live, room, people)) == SENDS // SENDERS * SENDERS
     assert cutter.cut > SENDS / 4
     tries = sum(each.tries for each in senders)
     print(f"{SENDS} messages in {tries} requests, {cutter.cut} answers cut: each message there once")

@@ -55,15 +55,13 @@ CLIENT = "127.0.0.77"
 # Whatever anybody may read is read by whoever gets through.
 OPTIONS = ("--proxies", "127.0.0.1", "--metrics", "on")
 MOMENT = 2.0
-POOLED_SECONDS = 4.0
+POOLED_SECONDS = 1.5
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[engines.Cluster]:
+def cluster() -> engines.Cluster:
     """PostgreSQL, whatever the engine of the run is."""
-    made = engines.Cluster()
-    yield made
-    made.stop()
+    return engines.cluster()
 
 
 @pytest.fixture(scope="module")
@@ -226,7 +224,7 @@ def call_until(stop: threading.Event, address: str, outcomes: list[Exception | N
 
 
 def restart_in_turn(fleet: Fleet, number: int) -> float:
-    time.sleep(PAUSE)
+    time.sleep(PAUSE if number else MOMENT / 2)
     return fleet.restart(number % 2)
 
 
@@ -406,6 +404,7 @@ def pooled(cluster: engines.Cluster, tmp_path: Path) -> Iterator[str]:
     user = cluster.user if os.getuid() == 0 else None
     with running("pgbouncer", [str(folder / "pgbouncer.ini")], port, tmp_path, user):
         yield f"postgresql://switchboard:{quote(PASSWORD)}@127.0.0.1:{port}/switchboard"
+    cluster.drop(cluster.address("switchboard"))
 
 
 def test_every_door_works_behind_a_pooler(pooled: str, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import engines
 from conftest import Live
 from fleet import DOORS, Person, Room, acknowledged, assert_kept, crowd, free_port, speaking, wait_for
 
-CYCLES = int(os.environ.get("KILL_CYCLES", "5"))
+CYCLES = int(os.environ.get("KILL_CYCLES", "3"))
 SPEAKERS = 4
 # How many messages are acknowledged at least before a server is killed, and how long it may go on then.
 FIRST, LATER_SECONDS = 8, 0.3

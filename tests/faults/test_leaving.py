@@ -30,7 +30,7 @@ from fleet import (
     wait_for,
 )
 
-TIMES = int(os.environ.get("SIGTERMS", "3"))
+TIMES = int(os.environ.get("SIGTERMS", "2"))
 SPEAKERS, FIRST = 6, 12
 # More than a system keeps for a connection.
 LONG = 16 * 2**20

@@ -173,7 +173,7 @@ def test_every_way_in_has_the_same_limit(tmp_path: Path) -> None:
 
 def test_guesses_at_once_are_counted_one_by_one(pair: Live) -> None:
     """Of guesses at once, by all ways and at two processes, no more are looked at than the limit lets."""
-    name = pair.member(password="right").name
+    name = pair.member(password="right", passwords=Passwords(1)).name
     guesser = at(pair, "203.0.113.1")
     ways = WAYS * 4
     with ThreadPoolExecutor(len(ways)) as pool:
@@ -374,7 +374,7 @@ def test_a_flood_of_logins(tmp_path: Path) -> None:
     """While two hundred try to log in at once, all are answered, others go on, and memory is given back."""
     server = Live(tmp_path, "--workers", "2")
     try:
-        ann = server.member("ann", password="right")
+        ann = server.member("ann", password="right", passwords=Passwords(1))
         workers, before = processes_of(server), memory(server)
         clients = [
             (ann.name, "right") if n % 2 else (f"nobody {n % GUESTS}", "wrong") for n in range(CLIENTS)
@@ -507,7 +507,7 @@ def test_no_login_slips_past(cast: Cast, how: str) -> None:
 
 def test_logins_under_way_end_too(pair: Live) -> None:
     """Of all that logs in while the password changes, nothing goes on with the old one afterwards."""
-    name = pair.member(password=PASSWORD).name
+    name = pair.member(password=PASSWORD, passwords=Passwords(1)).name
     is_over = threading.Event()
 
     def log_in_on_and_on(way: Way) -> list[Answer]:

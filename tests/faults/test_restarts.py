@@ -4,6 +4,7 @@ By hand: RESTARTS=20 python -m pytest tests/faults/test_restarts.py -n 0 -s --ti
 """
 
 import os
+import select
 import signal
 import socket
 import threading
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 import pytest
 from conftest import Live
 from fleet import (
+    SECONDS,
     Call,
     Durable,
     Fleet,
@@ -30,7 +32,7 @@ from fleet import (
 
 RESTARTS = int(os.environ.get("RESTARTS", "1"))
 SPEAKERS = 6
-PAUSE, LOADED_SECONDS, AWAY_SECONDS = 0.02, 1.0, 0.3
+PAUSE, LOADED_SECONDS, AWAY_SECONDS = 0.02, 0.6, 0.3
 WAYS = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}
 COMMIT = b"COMMIT"
 
@@ -143,14 +145,21 @@ class Cutter:
         self.door = socket.create_server(("127.0.0.1", 0))
         self.port: int = self.door.getsockname()[1]
         self.sockets: list[socket.socket] = []
+        self.silenced: socket.socket | None = None
         threading.Thread(target=self.accept, daemon=True).start()
 
     def accept(self) -> None:
         with suppress(OSError):
             while True:
                 near, _ = self.door.accept()
-                far = socket.create_connection(("127.0.0.1", self.target))
-                self.sockets += [near, far]
+                self.sockets.append(near)
+                try:
+                    far = socket.create_connection(("127.0.0.1", self.target))
+                except OSError:
+                    # PostgreSQL is away, as another test wants it.
+                    near.close()
+                    continue
+                self.sockets.append(far)
                 threading.Thread(target=self.forward, args=(near, far), daemon=True).start()
                 threading.Thread(target=self.forward, args=(far, near), daemon=True).start()
 
@@ -159,20 +168,23 @@ class Cutter:
             while data := here.recv(65536):
                 if self.is_armed and COMMIT in data:
                     self.is_armed = False
-                    self.cut(data, here, there)
-                there.sendall(data)
+                    self.cut(data, there)
+                if here is not self.silenced:
+                    there.sendall(data)
         for each in (here, there):
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
 
-    def cut(self, data: bytes, near: socket.socket, far: socket.socket) -> None:
-        """Let nobody hear of what becomes of *data*."""
-        near.shutdown(socket.SHUT_RDWR)
+    def cut(self, data: bytes, far: socket.socket) -> None:
+        """Let nobody hear of what becomes of *data*, which is over when the connection breaks."""
+        self.silenced = far
         if self.passes_on:
             far.sendall(data)
             # It closes the connection only after it has done what it was sent.
             far.shutdown(socket.SHUT_WR)
-            time.sleep(1)
+            closed = select.poll()
+            closed.register(far, select.POLLRDHUP)
+            assert closed.poll(SECONDS * 1000)
         raise OSError("cut")
 
     def close(self) -> None:

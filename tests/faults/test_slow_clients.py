@@ -18,7 +18,7 @@ from conftest import Live
 from fleet import Room, crowd, has_something, wait_for
 
 # Heads are given up after ten seconds, bodies after 38.
-SLOW_SECONDS = float(os.environ.get("SLOW_SECONDS", "12"))
+SLOW_SECONDS = float(os.environ.get("SLOW_SECONDS", "6"))
 HEAD_SECONDS, BODY_SECONDS, LATE = 10, 38, 3
 EACH = 200
 BETWEEN = 0.02

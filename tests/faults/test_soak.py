@@ -13,7 +13,7 @@ import engines
 import pytest
 from fleet import DOORS, Fleet, Person, Room, assert_kept, crowd, listening, serving, speaking
 
-SOAK_SECONDS = float(os.environ.get("SOAK_SECONDS", "5"))
+SOAK_SECONDS = float(os.environ.get("SOAK_SECONDS", "2"))
 WRITERS = 8
 
 
@@ -21,12 +21,8 @@ WRITERS = 8
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """Two servers on one PostgreSQL, whatever the engine of the run is."""
     folder = tmp_path_factory.mktemp("soak")
-    cluster = engines.Cluster()
-    try:
-        with serving(folder, cluster.empty(folder, "live")) as made:
-            yield made
-    finally:
-        cluster.stop()
+    with serving(folder, engines.cluster().empty(folder, "live")) as made:
+        yield made
 
 
 def read_all(people: list[Person]) -> list[list[int]]:

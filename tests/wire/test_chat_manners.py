@@ -7,7 +7,6 @@ import urllib.parse
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from email.message import Message
-from pathlib import Path
 from typing import Any
 from xmlrpc.client import Binary, dumps
 
@@ -468,13 +467,14 @@ class TestConditions:
         assert guest.send("OPTIONS", "/chat/1/2/3").status == 404
 
 
-BURST = 4
+BURST, ASKED = 4, 3
 
 
 @pytest.fixture(scope="module")
 def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """A server on which one may send four messages at once, and ask as often as one likes."""
-    options = ["--message-burst", str(BURST), "--message-interval", "60", "--conversation-burst", "0"]
+    """A server on which one may send four messages at once, and ask for three chats."""
+    options = ["--message-burst", str(BURST), "--message-interval", "60"]
+    options += ["--conversation-burst", str(ASKED), "--conversation-interval", "60"]
     server = Live(tmp_path_factory.mktemp("strict"), *options, "--cors", f"{SITE}, https://b.example")
     yield server
     server.stop()
@@ -556,16 +556,12 @@ class TestLimits:
         answer = Client(strict.address).get("/chat")
         assert (answer.status, answer.header("X-RateLimit-Limit")) == (401, str(BURST))
 
-    def test_requests_are_limited(self, tmp_path: Path) -> None:
+    def test_requests_are_limited(self, strict: Live) -> None:
         """Who has asked for as many chats as he may is told to wait."""
-        server = Live(tmp_path, "--conversation-burst", "2", "--conversation-interval", "60")
-        try:
-            first, *others = (at(server, server.member()) for _ in range(4))
-            answers = [first.post("/chat", {"userId": each.id}) for each in others]
-        finally:
-            server.stop()
-        assert [each.status for each in answers] == [201, 201, 429]
-        assert 0 < int(answers[2].header("Retry-After")) <= 60
+        first, *others = (at(strict, strict.member()) for _ in range(ASKED + 2))
+        answers = [first.post("/chat", {"userId": each.id}) for each in others]
+        assert [each.status for each in answers] == [201] * ASKED + [429]
+        assert 0 < int(answers[-1].header("Retry-After")) <= 60
 
 
 CORS = "Access-Control-Allow-Origin"

@@ -762,19 +762,16 @@ def bodies(path: Path) -> list[bytes]:
         return [body.encode() for (body,) in connection.execute("SELECT body FROM message ORDER BY id")]
 
 
-def test_backup_while_a_server_writes(tmp_path: Path) -> None:
+def test_backup_while_a_server_writes(live: Live, tmp_path: Path) -> None:
     """A backup under load holds all that was acknowledged before it, passes `check`, and can be served."""
     (tmp_path / "new").mkdir()
-    busy = Live(tmp_path, "--limits", "off", database=Shop(tmp_path).database)
-    try:
-        member = busy.member()
-        with writing(busy, 3) as acknowledged:
-            wait_for(lambda: len(acknowledged) >= 30)
-            before = list(acknowledged)
-            backup = [*PROGRAM, "backup", str(tmp_path / "b.tar"), "--database", busy.database]
-            subprocess.run(backup, check=True, capture_output=True, timeout=60)
-    finally:
-        busy.stop()
+    member = live.member()
+    with writing(live, 3) as acknowledged:
+        wait_for(lambda: len(acknowledged) >= 30)
+        before = list(acknowledged)
+        place = ["--database", live.database, "--files", str(live.files)]
+        backup = [*PROGRAM, "backup", str(tmp_path / "b.tar"), *place]
+        subprocess.run(backup, check=True, capture_output=True, timeout=60)
     other = Shop(tmp_path / "new")
     other.done("restore", str(tmp_path / "b.tar"))
     other.done("check")
@@ -815,19 +812,6 @@ def test_what_only_looks_makes_no_store(tmp_path: Path, command: list[str]) -> N
     """A command that needs a store, given an address without one, says so and makes none."""
     assert "There is no store" in refused(f"sqlite:///{tmp_path}/none.db", *in_folder(command, tmp_path))
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_store_that_is_served_is_not_restored(tmp_path: Path) -> None:
-    """While a server uses the store, `restore` refuses, forced or not, and changes nothing."""
-    server = Live(tmp_path, database=Shop(tmp_path).database)
-    try:
-        done(server.database, "backup", str(tmp_path / "b.tar"))
-        member = server.member()
-        answer = refused(server.database, "restore", str(tmp_path / "b.tar"), "--force")
-        assert "stop the server" in answer
-        assert member.rpc.get_inbox_stat()["result"] is True
-    finally:
-        server.stop()
 
 
 def test_files_on_another_disk_are_restored(shop: Shop, other_disk: Path) -> None:

@@ -64,7 +64,9 @@ def environment(**variables: str) -> dict[str, str]:
     """The environment of a fresh shell, which finds no program of ours by itself."""
     places = os.get_exec_path()
     others = [each for each in places if not shutil.which("switchboard", path=each)]
-    return {**os.environ, "PATH": os.pathsep.join(others), "PYTHONPATH": "", **variables}
+    # Each module is compiled when it is first needed, and not all that is installed.
+    lazy = {"PIP_NO_COMPILE": "1"}
+    return {**os.environ, **lazy, "PATH": os.pathsep.join(others), "PYTHONPATH": "", **variables}
 
 
 class Serving:

@@ -135,7 +135,7 @@ def test_what_stands_before_the_methods_works(world: World, tmp_path: Path) -> N
 def test_the_stream_of_events_is_fetched_as_it_is_told(world: World, tmp_path: Path) -> None:
     """The one example whose answer has no end begins with how things stand."""
     [line] = [entry.example for entry in CHAT.entries() if entry.call == "GET /chat/events"]
-    assert "event: totals" in fetched(f"{world.filled(line)} --max-time 2", tmp_path)
+    assert "event: totals" in fetched(f"{world.filled(line)} --max-time 1", tmp_path)
 
 
 def fetched(line: str, folder: Path) -> str:

@@ -110,11 +110,19 @@ class Places:
             engines.cluster().drop(address)
 
 
+@contextmanager
+def places(folder: Path) -> Iterator[Places]:
+    made = Places(folder)
+    try:
+        yield made
+    finally:
+        made.drop()
+
+
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Places]:
-    places = Places(tmp_path)
-    yield places
-    places.drop()
+    with places(tmp_path) as made:
+        yield made
 
 
 @contextmanager
@@ -223,12 +231,47 @@ def is_untouched(address: str) -> bool:
 # move
 
 
-@pytest.mark.parametrize(("source", "target"), WAYS)
-def test_a_store_is_moved_whole(place: Places, filled: Filled, source: str, target: str) -> None:
+class Moved:
+    """A move that was made once: the places, what they held, and what was told of it."""
+
+    def __init__(self, old: str, new: str) -> None:
+        self.before = rows(old), newest_ids(old)
+        self.told = done("move", old, new, "--files", "/srv/files").splitlines()
+        self.old, self.new = ((rows(place), newest_ids(place)) for place in (old, new))
+        self.line = f"switchboard serve --database {new} --files /srv/files"
+
+
+@pytest.fixture(scope="module", params=WAYS, ids="-".join)
+def moved(
+    request: pytest.FixtureRequest, samples: Samples, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Moved]:
+    """A store with something of every kind, which was moved to the other engine."""
+    source, target = request.param
+    with places(tmp_path_factory.mktemp("moved")) as place:
+        yield Moved(samples.copy(source, place), place(target))
+
+
+def test_a_store_is_moved_whole(moved: Moved) -> None:
     """What is at the new place is what was at the old one, row by row."""
-    old, new = filled(source), place(target)
-    done("move", old, new)
-    assert rows(new) == rows(old)
+    assert moved.new[0] == moved.before[0]
+
+
+def test_a_moved_store_is_left_as_it_was(moved: Moved) -> None:
+    """The old place still holds all that it held."""
+    assert moved.old == moved.before
+
+
+def test_every_table_goes_on_from_its_newest_id(moved: Moved) -> None:
+    """All tables go on from the ids of the old place, the log too, so that no place in it recurs."""
+    assert moved.new[1] == moved.before[1]
+
+
+def test_what_was_compared_is_told(moved: Moved) -> None:
+    """A move tells the rows of each table that it compared, and at last how to serve from the new place."""
+    told = {line.split("\t")[0]: line.split("\t")[1:] for line in moved.told if "\t" in line}
+    assert set(told) == {table._meta.table_name for table in whole.tables()}
+    assert told["message"][0] == f"{len(moved.before[0]['Message'])} rows"
+    assert moved.told[-1] == moved.line
 
 
 @pytest.mark.parametrize("source", ENGINES)
@@ -237,15 +280,6 @@ def test_a_store_is_moved_within_its_engine(place: Places, filled: Filled, sourc
     old, new = filled(source), place(source)
     done("move", old, new)
     assert rows(new) == rows(old)
-
-
-@pytest.mark.parametrize(("source", "target"), WAYS)
-def test_a_moved_store_is_left_as_it_was(place: Places, filled: Filled, source: str, target: str) -> None:
-    """The old place still holds all that it held."""
-    old = filled(source)
-    before, ids = rows(old), newest_ids(old)
-    done("move", old, place(target))
-    assert (rows(old), newest_ids(old)) == (before, ids)
 
 
 @pytest.mark.parametrize(("source", "target"), WAYS)
@@ -259,16 +293,6 @@ def test_ids_go_on(place: Places, filled: Filled, source: str, target: str) -> N
     with opened(new):
         added = transact(lambda: accounts.add_user(Passwords(1), "next", None), writes=True)
     assert added.id == gone.id + 1
-
-
-@pytest.mark.parametrize(("source", "target"), WAYS)
-def test_every_table_goes_on_from_its_newest_id(
-    place: Places, filled: Filled, source: str, target: str
-) -> None:
-    """All tables go on from the ids of the old place, the log too, so that no place in it recurs."""
-    old, new = filled(source), place(target)
-    done("move", old, new)
-    assert newest_ids(new) == newest_ids(old)
 
 
 @pytest.mark.parametrize(("source", "target"), WAYS)
@@ -300,18 +324,6 @@ def test_a_moved_store_is_served(
     finally:
         live.stop()
     done("check", "--database", new, "--files", str(files))
-
-
-@pytest.mark.parametrize(("source", "target"), WAYS)
-def test_what_was_compared_is_told(place: Places, filled: Filled, source: str, target: str) -> None:
-    """A move tells the rows of each table that it compared, and at last how to serve from the new place."""
-    old, new = filled(source), place(target)
-    lines = done("move", old, new, "--files", "/srv/files").splitlines()
-    told = {line.split("\t")[0]: line.split("\t")[1:] for line in lines if "\t" in line}
-    with opened(old):
-        assert set(told) == {table._meta.table_name for table in whole.tables()}
-        assert told["message"][0] == f"{Message.select().count()} rows"
-    assert lines[-1] == f"switchboard serve --database {new} --files /srv/files"
 
 
 def test_a_move_tells_no_password(place: Places, filled: Filled) -> None:
@@ -368,32 +380,6 @@ def test_an_older_store_is_not_moved(place: Places, filled: Filled, engine: str)
         database.execute_sql("DELETE FROM migration WHERE name = '0004_turns'")
     assert "switchboard migrate" in refused("move", old, new)
     assert is_untouched(new)
-
-
-@pytest.mark.parametrize("engine", ENGINES)
-def test_a_served_store_is_not_moved(place: Places, tmp_path: Path, engine: str) -> None:
-    """While the source is served nothing is moved, since what is written meanwhile would be missing."""
-    old, new = place(engine), place("sqlite")
-    done("migrate", "--database", old)
-    live = Live(tmp_path, database=old)
-    try:
-        assert "stop the server" in refused("move", old, new)
-    finally:
-        live.stop()
-    assert is_untouched(new)
-    done("move", old, new)
-
-
-@pytest.mark.parametrize("engine", ENGINES)
-def test_a_served_store_is_no_target(place: Places, filled: Filled, tmp_path: Path, engine: str) -> None:
-    """Nothing is moved to where a server is at work already."""
-    old, new = filled("sqlite"), place(engine)
-    done("migrate", "--database", new)
-    live = Live(tmp_path, database=new)
-    try:
-        assert "stop the server" in refused("move", old, new)
-    finally:
-        live.stop()
 
 
 def test_a_store_is_not_moved_onto_itself(filled: Filled) -> None:
@@ -527,22 +513,6 @@ def test_an_export_is_for_its_owner_alone(filled: Filled, tmp_path: Path) -> Non
     done("export", str(folder / "whole.jsonl.gz"), "--database", filled("sqlite"))
     [file] = folder.iterdir()
     assert file.stat().st_mode & 0o077 == 0
-
-
-@pytest.mark.parametrize("engine", ENGINES)
-def test_a_served_store_is_exported(place: Places, tmp_path: Path, engine: str) -> None:
-    """An export holds what was there before it while a server goes on."""
-    old, new = place(engine), place("sqlite")
-    done("migrate", "--database", old)
-    live = Live(tmp_path, database=old)
-    try:
-        name = live.member().name
-        text = done("export", "-", "--database", old)
-    finally:
-        live.stop()
-    done("import", "-", "--database", new, input=text)
-    with opened(new):
-        assert User.select().where(User.username == name).exists()
 
 
 Lines = list[Any]
@@ -735,19 +705,6 @@ def test_a_cut_backup_changes_nothing(place: Places, filled: Filled, files: Path
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_a_served_store_is_not_restored(filled: Filled, files: Path, tmp_path: Path, engine: str) -> None:
-    """While a server uses a store it is not replaced, and a backup of it is made all the same."""
-    old = filled(engine)
-    at = ["--database", old, "--files", str(files)]
-    live = Live(tmp_path, database=old)
-    try:
-        done("backup", str(tmp_path / "b.tar"), *at)
-        assert "stop the server" in refused("restore", str(tmp_path / "b.tar"), *at, "--force")
-    finally:
-        live.stop()
-
-
-@pytest.mark.parametrize("engine", ENGINES)
 def test_a_faulty_store_is_not_backed_up(filled: Filled, files: Path, engine: str) -> None:
     """A backup that does not pass `check` is not left."""
     old, archive = filled(engine), files.with_name("b.tar")
@@ -767,36 +724,74 @@ def test_a_backup_whose_file_is_missing_is_refused(filled: Filled, files: Path, 
     assert not archive.exists()
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_a_backup_under_load_holds_all_that_was_said(
-    place: Places, filled: Filled, files: Path, tmp_path: Path, engine: str
-) -> None:
-    """A backup that is made while others write passes `check` and holds what was acknowledged before it."""
-    old, new = filled(engine), place(engine)
-    live = Live(tmp_path, "--limits", "off", database=old)
-    has_ended, said = Flag(), []
-    try:
-        ann = live.member("writer")
-        thread = ann.rpc.new_conversation(["bob"], b"Busy", b"first")["conv_id"]
+# while a server is at work
 
-        def write() -> None:
-            while not has_ended.is_set():
-                said.append(int(ann.rpc.reply_conversation(thread, b"more")["msg_id"]))
 
-        with ThreadPoolExecutor(1) as pool:
-            writing = pool.submit(write)
-            while len(said) < 10:
-                time.sleep(0.01)
-            before = set(said)
-            command = [*PROGRAM, "backup", str(tmp_path / "b.tar"), "--database", old, "--files", str(files)]
-            backup = subprocess.run(command, capture_output=True, text=True)
-            has_ended.set()
-            writing.result()
-        assert backup.returncode == 0, backup.stderr
-    finally:
+@pytest.fixture(scope="module", params=ENGINES)
+def served(
+    request: pytest.FixtureRequest, samples: Samples, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Live]:
+    """A server of a store with something of every kind, on each engine."""
+    folder = tmp_path_factory.mktemp("served")
+    shutil.copytree(samples.files, folder / "live.files")
+    with places(folder) as place:
+        live = Live(folder, "--limits", "off", database=samples.copy(request.param, place))
+        yield live
         live.stop()
-    at = ["--database", new, "--files", str(tmp_path / "there")]
-    done("restore", str(tmp_path / "b.tar"), *at)
-    done("check", *at)
+
+
+def test_a_served_store_is_not_moved(served: Live, place: Places) -> None:
+    """While the source is served nothing is moved, since what is written meanwhile would be missing."""
+    new = place("sqlite")
+    assert "stop the server" in refused("move", served.database, new)
+    assert is_untouched(new)
+
+
+def test_a_served_store_is_no_target(served: Live, filled: Filled) -> None:
+    """Nothing is moved to where a server is at work already."""
+    assert "stop the server" in refused("move", filled("sqlite"), served.database)
+
+
+def test_a_served_store_is_exported(served: Live, place: Places) -> None:
+    """An export holds what was there before it while a server goes on."""
+    new, name = place("sqlite"), served.member().name
+    done("import", "-", "--database", new, input=done("export", "-", "--database", served.database))
+    with opened(new):
+        assert User.select().where(User.username == name).exists()
+
+
+def test_a_served_store_is_not_restored(served: Live, tmp_path: Path) -> None:
+    """While a server uses a store it is not replaced, and a backup of it is made all the same."""
+    at = ["--database", served.database, "--files", str(served.files)]
+    done("backup", str(tmp_path / "b.tar"), *at)
+    member = served.member()
+    assert "stop the server" in refused("restore", str(tmp_path / "b.tar"), *at, "--force")
+    assert member.rpc.get_inbox_stat()["result"]
+
+
+def test_a_backup_under_load_holds_all_that_was_said(served: Live, place: Places, tmp_path: Path) -> None:
+    """A backup that is made while others write passes `check` and holds what was acknowledged before it."""
+    new, at = place("sqlite"), ["--database", served.database, "--files", str(served.files)]
+    has_ended, said = Flag(), []
+    ann = served.member("writer")
+    thread = ann.rpc.new_conversation(["bob"], b"Busy", b"first")["conv_id"]
+
+    def write() -> None:
+        while not has_ended.is_set():
+            said.append(int(ann.rpc.reply_conversation(thread, b"more")["msg_id"]))
+
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(write)
+        while len(said) < 10:
+            time.sleep(0.01)
+        before = set(said)
+        command = [*PROGRAM, "backup", str(tmp_path / "b.tar"), *at]
+        backup = subprocess.run(command, capture_output=True, text=True)
+        has_ended.set()
+        writing.result()
+    assert backup.returncode == 0, backup.stderr
+    there = ["--database", new, "--files", str(tmp_path / "there")]
+    done("restore", str(tmp_path / "b.tar"), *there)
+    done("check", *there)
     with opened(new):
         assert before <= {message.id for message in Message.select(Message.id)}
