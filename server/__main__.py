@@ -9,10 +9,26 @@ import click
 from click.exceptions import NoArgsIsHelpError
 
 from . import __version__
-from .commands import deploy, doctor, people, serve, stores
-from .commands.config import config
-from .commands.grouped import Grouped
-from .commands.opening import store_options
+from .commands.grouped import Commands, Grouped
+
+COMMANDS = {
+    "serve": "serve:serve",
+    "reference": "reference:reference",
+    "user": "people:user",
+    "token": "people:token",
+    "key": "people:key",
+    "migrate": "stores:migrate_command",
+    "check": "stores:check_command",
+    "backup": "stores:backup",
+    "restore": "stores:restore",
+    "move": "stores:move",
+    "export": "stores:export",
+    "import": "stores:import_command",
+    "config": "config:config",
+    "doctor": "doctor:doctor",
+    "deploy": "deploy:deploy",
+    "completion": "deploy:completion",
+}
 
 
 @contextmanager
@@ -49,6 +65,7 @@ class Program(Grouped):
 
 @click.group(
     cls=Program,
+    commands=Commands(COMMANDS),
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="To try it: switchboard serve --demo",
 )
@@ -57,29 +74,6 @@ def main() -> None:
     """One self-hosted inbox for a gaming community: the forum app, the phone in the game, the website."""
     # What is written here is what people say to each other in private.
     os.umask(0o077)
-
-
-for command in (
-    serve.serve,
-    *stores.COMMANDS,
-    people.user,
-    people.token,
-    people.key,
-    config,
-    doctor.doctor,
-    *deploy.COMMANDS,
-):
-    main.add_command(command)
-
-
-@main.command(name="reference")
-@store_options
-def reference_command(**values: Any) -> None:
-    """Write the method reference, as Markdown."""
-    from .faces.published import sections
-    from .wire.reference import markdown
-
-    click.echo(markdown(sections()))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,47 @@
-"""Where the server listens, and where clients on its machine find it."""
+"""Addresses: what one is, where the server listens, and where clients on its machine find it."""
 
 import ipaddress
 import socket
 
 from .config import Settings
-from .errors import Unavailable
+from .errors import BadInput, Unavailable
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches what listens at this address or name."""
+    address = address_of(host)
+    return host == "localhost" if address is None else address.is_loopback
+
+
+def address_of(word: str) -> Address | None:
+    """The address in a *word*, which some proxies write together with the port; None if there is none."""
+    for text in (word, word.rpartition(":")[0].strip("[]")):
+        try:
+            address = ipaddress.ip_address(text)
+        except ValueError:
+            continue
+        mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+        return mapped or address
+    return None
+
+
+def words_of(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def networks_of(text: str) -> list[Network]:
+    """The networks that stand in a setting, with commas between them; an address is one of its own."""
+    return [network_of(word) for word in words_of(text)]
+
+
+def network_of(word: str) -> Network:
+    try:
+        return ipaddress.ip_network(word, strict=False)
+    except ValueError:
+        raise BadInput(f"{word} is neither an address nor a network of a proxy.") from None
 
 
 def base_address(settings: Settings) -> str:

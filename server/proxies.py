@@ -1,13 +1,10 @@
 """Whose word is taken on who calls: the proxies in front, as those who run the server have named them."""
 
-import ipaddress
 import re
 
-from .errors import BadInput
+from .addresses import Address, address_of, networks_of, words_of
 from .http import Request
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 SCHEMES = ("http", "https")
 # What proxies say of whom they call for; each says at least one of these.
 PASSED_ON = ("x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-real-ip", "forwarded", "via")
@@ -18,7 +15,7 @@ class Proxies:
     """The proxies that are *named*, by addresses and networks with commas between them."""
 
     def __init__(self, named: str) -> None:
-        self.networks = [network_of(word) for word in words_of(named)]
+        self.networks = networks_of(named)
 
     def believe(self, request: Request) -> None:
         """Put into *request* who calls and how, where a proxy has passed it on; else leave it alone.
@@ -50,36 +47,7 @@ class Proxies:
         return any(address in network for network in self.networks)
 
 
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches what listens at this address or name."""
-    address = address_of(host)
-    return host == "localhost" if address is None else address.is_loopback
-
-
 def is_local(request: Request) -> bool:
     """Whether a program on this machine asks, and not a proxy on it for somebody else."""
     client = address_of(request.client)
     return client is not None and client.is_loopback and not request.headers.keys() & set(PASSED_ON)
-
-
-def words_of(text: str) -> list[str]:
-    return [word.strip() for word in text.split(",") if word.strip()]
-
-
-def network_of(word: str) -> Network:
-    try:
-        return ipaddress.ip_network(word, strict=False)
-    except ValueError:
-        raise BadInput(f"{word} is neither an address nor a network of a proxy.") from None
-
-
-def address_of(word: str) -> Address | None:
-    """The address in a *word*, which some proxies write together with the port; None if there is none."""
-    for text in (word, word.rpartition(":")[0].strip("[]")):
-        try:
-            address = ipaddress.ip_address(text)
-        except ValueError:
-            continue
-        mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-        return mapped or address
-    return None

@@ -15,12 +15,13 @@ MAY_IMPORT = {
     "server.errors": set(),
     "server.config": set(),
     "server.http": set(),
+    "server.addresses": {"server.config", "server.errors"},
     "server.threads": set(),
     "server.logs": {"server.config"},
     "server.metrics": {"models", "server.logs"},
     "server.load": {"models", "server.logs", "server.storing"},
     "server.storing": {"models", "server.errors"},
-    "server.proxies": {"server.errors", "server.http"},
+    "server.proxies": {"server.addresses", "server.http"},
     "server.text": {"models"},
     "server.files": set(),
     "server.turns": {"server.errors"},
@@ -110,13 +111,24 @@ def test_imports_point_inward(path: Path) -> None:
             assert theirs in {mine} | MAY_IMPORT[mine], f"{path} imports {module}"
 
 
-def test_no_driver_is_loaded_before_it_is_needed() -> None:
-    """A process beside SQLite takes neither the time nor the memory of what talks to PostgreSQL."""
-    said = (
-        "import sys, server.gate, server.__main__; print('peewee' in sys.modules, 'psycopg' in sys.modules)"
-    )
+EVERY_COMMAND = "from server.__main__ import main; list(main.commands.values())"
+
+
+@pytest.mark.parametrize(
+    ("begun", "unwanted"),
+    [
+        ("import server.gate", {"psycopg"}),
+        (EVERY_COMMAND, {"psycopg"}),
+        ("from server.__main__ import main; main.commands['serve']", {"psycopg", "werkzeug", "PIL"}),
+        ("import server.supervisor", {"peewee", "werkzeug", "click"}),
+    ],
+)
+def test_a_process_loads_only_what_it_needs(begun: str, unwanted: set[str]) -> None:
+    """What supervises stays small, serving begins soon, and no driver is loaded beside SQLite."""
+    said = f"import sys; {begun}; print(*sys.modules)"
     ended = subprocess.run([sys.executable, "-c", said], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert ended.stdout.split() == ["True", "False"]
+    loaded = set(ended.stdout.split())
+    assert "server" in loaded and loaded & unwanted == set()
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,3 @@ def completion(context: click.Context, shell: str) -> None:
     script = get_completion_class(shell)
     assert script is not None
     click.echo(script(root.command, {}, "switchboard", "_SWITCHBOARD_COMPLETE").source())
-
-
-COMMANDS = (deploy, completion)

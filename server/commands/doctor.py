@@ -34,8 +34,8 @@ from models import (
     trouble,
 )
 
+from ..addresses import is_loopback, words_of
 from ..config import Settings
-from ..proxies import is_loopback, words_of
 from .opening import settings_options
 
 OK, LOOK, MEND = "ok", "look", "mend"

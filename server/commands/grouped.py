@@ -1,6 +1,8 @@
 """How help and lists look: all commands by what they are for, examples below each, heads above columns."""
 
 import sys
+from collections.abc import Iterator, Mapping
+from importlib import import_module
 
 import click
 
@@ -23,6 +25,24 @@ def heads(*names: str) -> None:
     """Say above a list what stands in its columns, where a person reads it and no script."""
     if sys.stdout.isatty():
         click.echo(click.style("\t".join(names), bold=True))
+
+
+class Commands(Mapping[str, click.Command]):
+    """Commands by name, each loaded when it is wanted: none needs what all others do."""
+
+    def __init__(self, places: Mapping[str, str]) -> None:
+        self.places = places
+
+    def __getitem__(self, name: str) -> click.Command:
+        module, _, attribute = self.places[name].partition(":")
+        found: click.Command = getattr(import_module(f".{module}", __package__), attribute)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.places)
+
+    def __len__(self) -> int:
+        return len(self.places)
 
 
 class Grouped(click.Group):

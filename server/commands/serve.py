@@ -3,16 +3,16 @@
 import dataclasses
 import os
 import sys
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from models import SERVING, address_shown
 
-from .. import __version__, demo
-from ..addresses import base_address, free_address, own_host, stands_for_all
+from .. import __version__
+from ..addresses import base_address, free_address, is_loopback, own_host, stands_for_all
 from ..config import Settings, variable
-from ..proxies import is_loopback
+from ..files import Files
 from ..stores import shared_use
 from .opening import (
     must_be_writable,
@@ -22,6 +22,9 @@ from .opening import (
     reported,
     settings_options,
 )
+
+if TYPE_CHECKING:
+    from .. import demo
 
 # Told to the C library: what takes a megabyte or more, as hashing a password does, goes back to the system
 # when it is done with. Else it learns to keep such pieces, one for every thread that had any.
@@ -48,9 +51,16 @@ def serve(with_demo: bool, **values: Any) -> None:
     settings = dataclasses.replace(settings, host=host, port=port)
     with reported(), shared_use(place_of(settings)):
         with opened(settings, creates=True) as files:
-            cast = demo.fill(settings, files) if with_demo else None
+            cast = demo_cast(settings, files) if with_demo else None
         click.echo(greeting(settings, cast))
         go_on_supervising(settings)
+
+
+def demo_cast(settings: Settings, files: Files) -> "demo.Cast | None":
+    """Fill an empty store, for which all that can be done in one is loaded."""
+    from .. import demo
+
+    return demo.fill(settings, files)
 
 
 def go_on_supervising(settings: Settings) -> NoReturn:
@@ -61,7 +71,7 @@ def go_on_supervising(settings: Settings) -> NoReturn:
     os.execv(sys.executable, [sys.executable, "-P", "-m", "server.supervisor"])  # noqa: S606 (of this program alone)
 
 
-def greeting(settings: Settings, cast: demo.Cast | None) -> str:
+def greeting(settings: Settings, cast: "demo.Cast | None") -> str:
     """What there is to know before the first call."""
     base = settings.url.rstrip("/") or base_address(settings)
     lines = [
@@ -84,7 +94,7 @@ def greeting(settings: Settings, cast: demo.Cast | None) -> str:
     return "\n".join(lines + (cast_lines(base, cast) if cast else []))
 
 
-def cast_lines(base: str, cast: demo.Cast) -> list[str]:
+def cast_lines(base: str, cast: "demo.Cast") -> list[str]:
     name, password = next(iter(cast.passwords.items()))
     signed_in = base.replace("://", f"://{name}:{password}@")
     script = f'from xmlrpc.client import ServerProxy; print(ServerProxy("{signed_in}/RPC2").get_inbox_stat())'

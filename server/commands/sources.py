@@ -14,9 +14,9 @@ import click
 
 from models.engines import engine_at
 
+from ..addresses import networks_of, words_of
 from ..config import PREFIX, Settings, variable
 from ..errors import BadInput, Refusal
-from ..proxies import Proxies, words_of
 
 FILE_ENDING = "_FILE"
 
@@ -69,7 +69,7 @@ def origins(text: str) -> None:
 CHECKS: dict[str, Callable[[str], object]] = {
     "database": store_address,
     "url": web_address,
-    "proxies": Proxies,
+    "proxies": networks_of,
     "cors": origins,
 }
 

@@ -205,6 +205,3 @@ def import_command(file: str, **values: Any) -> None:
             if migrate():
                 whole.refuse_faults(begin)
     told(contents, tally)
-
-
-COMMANDS = (migrate_command, check_command, backup, restore, move, export, import_command)

@@ -13,9 +13,9 @@ import pytest
 from conftest import Live
 
 from models import Session
+from server.addresses import is_loopback
 from server.commands.serve import greeting
 from server.config import Settings
-from server.proxies import is_loopback
 
 PATH = "/mobiquo/mobiquo.php"
 PASSWORD = "right and long"
