@@ -26,9 +26,7 @@ from server.passwords import Passwords
 
 READY = re.compile(r"ready at (http://[^/]+)/")
 START_SECONDS = 20
-LONGEST = {
-    f"test_{name}.py" for name in ("killed", "hostile", "deploy", "readme", "whole_stores", "pages_seen")
-}
+LONGEST = {f"test_{name}.py" for name in ("readme", "packaging", "whole_stores", "pages_seen", "listeners")}
 numbers = count(1)
 
 
@@ -42,8 +40,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest, or all would wait for it in the end."""
-    items.sort(key=lambda item: item.path.name not in LONGEST)
+    """Begin with what takes longest, or all would wait for it in the end; faults wait most of their time."""
+    items.sort(key=lambda item: item.path.parent.name != "faults" and item.path.name not in LONGEST)
 
 
 def pytest_xdist_auto_num_workers() -> int:

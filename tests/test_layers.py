@@ -117,7 +117,7 @@ EVERY_COMMAND = "from server.__main__ import main; list(main.commands.values())"
 @pytest.mark.parametrize(
     ("begun", "unwanted"),
     [
-        ("import server.gate", {"psycopg"}),
+        ("import server.gate", {"psycopg", "lxml.etree", "PIL"}),
         (EVERY_COMMAND, {"psycopg"}),
         ("from server.__main__ import main; main.commands['serve']", {"psycopg", "werkzeug", "PIL"}),
         ("import server.supervisor", {"peewee", "werkzeug", "click"}),

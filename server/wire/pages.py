@@ -36,6 +36,11 @@ def in_words(size: int) -> str:
     return f"{size * 10 // unit / 10:g} {name}"
 
 
+def number(value: float) -> str:
+    """A number as people write it, no more exact than matters."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
 # The field of a form that brings files.
 FILES = "files"
 Shown = Annotated[View | Go, Codec("page", load_nothing)]

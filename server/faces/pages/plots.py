@@ -9,6 +9,8 @@ from lxml import etree
 from lxml.builder import E
 from markupsafe import Markup
 
+from ...wire.pages import number
+
 WIDTH, HEIGHT = 360, 150
 # To the right there is room for half of an hour below.
 LEFT, RIGHT, TOP, BOTTOM = 48, 20, 12, 22
@@ -43,11 +45,6 @@ def round_number(most: float) -> float:
         return 1
     size = 10.0 ** math.floor(math.log10(most))
     return next(step * size for step in (1, 2, 5, 10) if step * size >= most)
-
-
-def number(value: float) -> str:
-    """A number as people write it, no more exact than matters."""
-    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def across(place: int, places: int) -> float:

@@ -24,9 +24,8 @@ from .... import __version__
 from ....actions import jobs, load
 from ....actions.load import Piece
 from ....visits import Visit
-from ....wire.pages import Go, Shown, View, in_words
+from ....wire.pages import Go, Shown, View, in_words, number
 from ..door import office
-from ..plots import number, plot
 
 MOST_CALLS = 20
 HALF, NEARLY_ALL = 0.5, 0.99
@@ -101,5 +100,8 @@ def refusals(pieces: Sequence[Piece]) -> dict[str, Any]:
 def shown(
     name: str, title: str, told: str, pieces: Sequence[Piece], lines: Sequence[Sequence[float | None]]
 ) -> dict[str, str | Markup]:
+    # What draws is loaded when somebody looks, for the same reason as where text becomes markup.
+    from ..plots import plot
+
     picture = plot(name, title, told, [each.at for each in pieces], lines)
     return {"title": title, "told": told, "picture": picture}

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from lxml import etree
 
-from server.faces.pages.plots import HEIGHT, WIDTH, number, plot, round_number
+from server.faces.pages.plots import HEIGHT, WIDTH, plot, round_number
+from server.wire.pages import number
 
 START = datetime.datetime(2026, 11, 22, 1, 50, tzinfo=datetime.UTC)
 TIMES = [START + place * datetime.timedelta(minutes=10) for place in range(144)]
