@@ -245,7 +245,7 @@ class Array(Codec):
         return [dump(value) for value in values]
 
     def write_items(self, values: Any) -> str:
-        return writer.array(map(self.item.write, values)) if values else writer.EMPTY
+        return writer.array(map(self.item.write, values))
 
 
 def numbered(members: dict[str, Any]) -> Any:
@@ -314,7 +314,11 @@ class Struct(Codec):
             return f"{{self.write_optional({key!r}, value) if {key!r} in value else ''}}"
         codec, place = self.members[key], f"value[{key!r}]"
         form = codec.form if isinstance(codec, Scalar) else f"{{self.members[{key!r}].write(%s)}}"
-        return writer.member(key, form % place)
+        written = form % place
+        if isinstance(codec, Array):
+            # Most are empty, such as what a message carries.
+            written = f"{{{written[1:-1]} if {place} else {writer.EMPTY!r}}}"
+        return writer.member(key, written)
 
     def write_optional(self, key: str, values: Any) -> str:
         return writer.member(key, self.members[key].write(values[key]))
