@@ -105,9 +105,7 @@ from .inbox import (
     people_in,
     people_met,
     place_in,
-    requests_to,
-    unread_in_crowds_of,
-    unread_of,
+    waiting_for,
 )
 from .jobs import BACKUP, CHECK, Job
 from .kept import Holder, KeptAnswer
@@ -312,7 +310,6 @@ __all__ = [
     "probe",
     "record_event",
     "refuse_damaged",
-    "requests_to",
     "search",
     "server_clock",
     "server_version",
@@ -334,11 +331,10 @@ __all__ = [
     "told_in",
     "transact",
     "trouble",
-    "unread_in_crowds_of",
-    "unread_of",
     "use_allowance",
     "user_with_key",
     "users_with_keys",
+    "waiting_for",
     "was_just_here",
     "whole",
     "work",

@@ -299,33 +299,26 @@ def first_unread(places: list[Value]) -> Any:
 
 
 @PreparedMany
-def unread_of(users: list[Value]) -> Any:
-    """For each of these users who has not read everything: how many messages, in how many conversations."""
-    return _unread(Participant.select(), UNREAD, users)
-
-
-@PreparedMany
-def unread_in_crowds_of(users: list[Value]) -> Any:
-    """The same of crowds."""
-    return _unread(_crowds(Participant.select()), UNREAD_THERE, users)
-
-
-def _unread(places: Any, number: Any, users: list[Value]) -> Any:
-    return (
-        places.select(
-            Participant.user, total(number).alias("messages"), fn.COUNT(Participant.id).alias("chats")
-        )
-        .where(Participant.user.in_(users), Participant.status == ACTIVE, number > 0)
-        .group_by(Participant.user)
+def waiting_for(users: list[Value]) -> Any:
+    """For each of these users: the requests that wait for him, what he has not read, in how many chats."""
+    his, counted = Participant.user == User.id, PlaceCount.user == User.id
+    asked = PlaceCount.select(total(PlaceCount.number)).where(
+        counted, PlaceCount.status == ASKED, PlaceCount.kind == PENDING
     )
+    # Messages alone are added up; in how many conversations they stand is counted already.
+    chats = PlaceCount.select(total(PlaceCount.unread)).where(counted, PlaceCount.status == ACTIVE)
+    messages = Participant.select(total(UNREAD)).where(his, Participant.status == ACTIVE, UNREAD > 0)
+    crowds = _crowds(Participant.select()).where(his, Participant.status == ACTIVE, UNREAD_THERE > 0)
+    return User.select(
+        User.id,
+        _or_zero(asked).alias("requests"),
+        (_or_zero(messages) + _or_zero(crowds.select(total(UNREAD_THERE)))).alias("messages"),
+        (_or_zero(chats) + _or_zero(crowds.select(fn.COUNT(Participant.id)))).alias("chats"),
+    ).where(User.id.in_(users))
 
 
-@PreparedMany
-def requests_to(users: list[Value]) -> Any:
-    """For each of these users who was ever asked for chats: how many of them wait for his answer."""
-    return PlaceCount.select(PlaceCount.user, PlaceCount.number).where(
-        PlaceCount.user.in_(users), PlaceCount.status == ASKED, PlaceCount.kind == PENDING
-    )
+def _or_zero(number: Any) -> Any:
+    return fn.COALESCE(number, 0)
 
 
 @PreparedMany

@@ -266,7 +266,7 @@ class Cluster:
         # Without rows, of which there are none here, PostgreSQL may sort where it would not otherwise.
         return False
 
-    by_unread = "Index Cond: ((user_id = '1'::bigint) AND (status = 'active'::text) AND (((last_seq - read"
+    by_unread = "Index Cond: ((user_id = t1.id) AND (status = 'active'::text) AND (((last_seq - read"
 
     @contextmanager
     def locked(self, address: str) -> Iterator[None]:

@@ -1,10 +1,9 @@
 """What waits for a user: requests, and what he has not read."""
 
-from collections import Counter
 from collections.abc import Collection
 from typing import TypedDict
 
-from models import User, requests_to, unread_in_crowds_of, unread_of
+from models import User, waiting_for
 
 from .door import face
 
@@ -36,13 +35,7 @@ def get_unread(user: User, /) -> Unread:
 
 def totals_of(users: Collection[int]) -> dict[int, Totals]:
     """The totals of these users, each of whom has some, if only zeros."""
-    pending = {row.user_id: row.number for row in requests_to(users)}
-    messages: Counter[int] = Counter()
-    chats: Counter[int] = Counter()
-    for row in unread_of(users) + unread_in_crowds_of(users):
-        messages[row.user_id] += row.messages
-        chats[row.user_id] += row.chats
-    return {user_id: shown(pending.get(user_id, 0), messages[user_id], chats[user_id]) for user_id in users}
+    return {row.id: shown(row.requests, row.messages, row.chats) for row in waiting_for(users)}
 
 
 def shown(pending: int, messages: int, chats: int) -> Totals:

@@ -46,12 +46,10 @@ from models import (
     pending_migrations,
     people_in,
     place_in,
-    requests_to,
     source_owner,
     transact,
     trouble,
-    unread_in_crowds_of,
-    unread_of,
+    waiting_for,
 )
 from models.base import Prepared, every_table, runner
 from models.inbox import attachments_of_page
@@ -442,9 +440,7 @@ def test_a_lock_is_told_in_words(store: Settings) -> None:
                 first_messages,
                 first_unread,
                 people_in,
-                requests_to,
-                unread_in_crowds_of,
-                unread_of,
+                waiting_for,
             )
             for size in (1, 20)
         ),
@@ -464,7 +460,7 @@ def test_hot_queries_search_and_never_scan(store: Settings, query: Prepared) -> 
 
 def test_what_is_unread_is_summed_in_its_index(store: Settings) -> None:
     """Summing what is unread touches only the rows that are."""
-    query = unread_of.sized[1]
+    query = waiting_for.sized[1]
     query.compile()
     assert engines.chosen().by_unread in engines.chosen().plan(query)
 
