@@ -175,16 +175,13 @@ class App:
         return {verb: partial(self.read_elsewhere, endpoint) for verb, endpoint in all_of_them.items()}
 
     def read_elsewhere(self, endpoint: Endpoint, visit: Visit) -> Response:
-        try:
-            response = endpoint(visit)
-        except Refusal as error:
-            response = self.refused(visit.request, error)
-        return with_head(response, self.chat.of_origin(visit.request.header("origin")))
+        return with_head(endpoint(visit), self.chat.of_origin(visit.request.header("origin")))
 
     def upload(self, visit: Visit) -> Response:
         texts, files = visit.request.form(visit.request.body)
         values: dict[str, Any] = dict(texts)
-        sent = [File(each.filename or "", each.read()) for name in UPLOADED for each in files.getlist(name)]
+        chosen = [each for name in UPLOADED for each in files.getlist(name) if each.filename]
+        sent = [File(each.filename or "", each.read()) for each in chosen]
         if sent:
             # More than one are no file, and refused as that.
             values["attachment"] = sent[0] if len(sent) == 1 else sent
@@ -202,7 +199,7 @@ class App:
         return guarded(data or pictures.BLANK, "image/png", {"Cache-Control": "private, max-age=3600"})
 
     def attachment(self, visit: Visit) -> Response:
-        match = ATTACHMENT.fullmatch(visit.request.path)
+        match = ATTACHMENT.fullmatch(plain_path(visit.request.path))
         assert match is not None
         with storage():
             attachment = access.attachment(visit.actor(), int(match[1]))
@@ -232,7 +229,9 @@ class App:
             return Response(answer.body, error.code, head)
         if path not in self.routes and self.pages.holds(path):
             return self.pages.unread(error)
-        return plain(str(error), error.code, head_of(error))
+        is_shared = path == UPLOAD or ATTACHMENT.fullmatch(path)
+        origin = self.chat.of_origin(request.header("origin")) if is_shared else {}
+        return plain(str(error), error.code, {**head_of(error), **origin})
 
     def openapi(self, visit: Visit) -> Response:
         document = published.chat_json().replace(EXAMPLE_SERVER, json.dumps(visit.address_of(""))[1:-1])

@@ -59,7 +59,9 @@ class Settings:
     proxies: str = setting(
         "", "addresses and networks of proxies that are believed about clients, with commas between them"
     )
-    cors: str = setting("", "origins whose pages may use the chat door, with commas between them; * for all")
+    cors: str = setting(
+        "", "origins whose pages may use the chat door and files, with commas between them; * for all"
+    )
     ring_seconds: int = setting(30, "how long a call rings before it counts as missed", least=1, most=600)
     pending_messages: int = setting(1, "messages that may be sent along with a chat request", most=100)
     events_kept: float = setting(

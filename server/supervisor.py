@@ -6,12 +6,14 @@ It loads as little as it can: all it holds, it holds for as long as the server r
 import http.client
 import multiprocessing
 import os
+import signal
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
+from typing import Any, NoReturn
 
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces
@@ -50,10 +52,18 @@ def supervise(settings: Settings) -> None:
         log_level=LogLevels.warning,
         log_dictconfig=configuration(settings),
     )
+    # Until the server has handlers of its own. What begins to serve has kept these signals back.
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, end)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [each])
     waiter = threading.Thread(target=wait_until_ready, args=(settings,), daemon=True)
     server.on_startup(waiter.start)
     with room_for_metrics(settings):
         server.serve()
+
+
+def end(*_: Any) -> NoReturn:
+    raise SystemExit(0)
 
 
 @contextmanager

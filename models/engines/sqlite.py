@@ -134,8 +134,11 @@ class Embedded(SqliteDatabase):
                 self.pop_transaction()
             self.execute_sql("COMMIT")
         except BaseException:
-            self.rollback()
+            # What was to be done once this is stored, such as erasing a file, must not follow something else.
             afterwards._clear_commit_callbacks()
+            # Where the disk is full SQLite has gone back by itself.
+            if self.connection().in_transaction:
+                self.rollback()
             raise
         afterwards._run_commit_callbacks()
         return done

@@ -1,7 +1,7 @@
 """Players of the game: who is connected now, and under which source."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from models import GameServer, Source, User, database, digits_of, one_line
 
@@ -94,11 +94,16 @@ def sync(epoch: str, players: list[Wanted]) -> Synced:
     connected = {(each.src, each.identifier): each for each in there()}
     wanted = {(each.src, each.identifier): each for each in each_once(players)}
     dropped += disconnect([src for src, identifier in connected.keys() - wanted.keys()])
-    changed = [each for key, each in wanted.items() if connected.get(key) != each]
+    changed = [each for key, each in wanted.items() if not is_as_described(connected.get(key), each)]
     # A number may pass from one of them to another who stands before him in the list.
     waiting = [each for each in changed if refusal_of(each)]
     refused = [f"{each.src}: {reason}" for each in waiting if (reason := refusal_of(each))]
     return Synced(Source.select().count(), dropped, refused)
+
+
+def is_as_described(known: Wanted | None, player: Wanted) -> bool:
+    """Whether nothing is to be done for a player; one without a name keeps the one he has."""
+    return known is not None and known == (player if player.name else replace(player, name=known.name))
 
 
 def refusal_of(player: Wanted) -> str:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -12,6 +13,7 @@ from models import SERVING, address_shown
 from .. import __version__
 from ..addresses import base_address, free_address, is_loopback, own_host, stands_for_all
 from ..config import Settings, variable
+from ..errors import Unavailable
 from ..files import Files
 from ..stores import shared_use
 from .opening import (
@@ -26,6 +28,7 @@ from .opening import (
 if TYPE_CHECKING:
     from .. import demo
 
+STOPPING = (signal.SIGTERM, signal.SIGINT)
 # Told to the C library: what takes a megabyte or more, as hashing a password does, goes back to the system
 # when it is done with. Else it learns to keep such pieces, one for every thread that had any.
 ALLOCATING = {"MALLOC_MMAP_THRESHOLD_": str(2**20)}
@@ -45,6 +48,7 @@ def serve(with_demo: bool, **values: Any) -> None:
     """Answer calls until stopped by SIGTERM or SIGINT, which finishes the calls in flight."""
     settings = Settings(**values)
     with reported():
+        must_be_handed_on()
         must_be_writable(settings)
         must_keep_files(settings)
         host, port = free_address(settings.host, settings.port)
@@ -52,8 +56,16 @@ def serve(with_demo: bool, **values: Any) -> None:
     with reported(), shared_use(place_of(settings)):
         with opened(settings, creates=True) as files:
             cast = demo_cast(settings, files) if with_demo else None
+        # Whoever wants it to end from now on is heard by the program that this one goes on as.
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
         click.echo(greeting(settings, cast))
         go_on_supervising(settings)
+
+
+def must_be_handed_on() -> None:
+    """Refuse to begin from where the program could not go on as another."""
+    if found := [path for path in sys.path if os.pathsep in path]:
+        raise Unavailable(f"A folder with {os.pathsep} in its name cannot hold the program: {found[0]}")
 
 
 def demo_cast(settings: Settings, files: Files) -> "demo.Cast | None":

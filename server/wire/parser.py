@@ -270,7 +270,7 @@ PLAIN_VALUE = rb"""
     </(?P=kind)> </value>
 """
 PLAIN_CALL = rb"""_
-    (<\?xml\ version=["']1\.0["'](\ encoding=["'](?i:utf-8)["'])?\ ?\?>)?+ _
+    (<\?xml\ version=(["'])1\.0\2(\ encoding=(["'])(?i:utf-8)\4)?\ ?\?>)?+ _
     <methodCall> _ <methodName>(?P<name>[\w.]++)</methodName> _
     <params> _ (?P<params>(<param> _ VALUE _ </param> _){0,50}+) </params> _
     </methodCall> _

@@ -110,6 +110,8 @@ def load_ids(value: Any) -> list[int]:
     """Ids in an array, or in one string with commas between them."""
     if type(value) is str:
         value = [part for part in value.split(",") if part.strip()]
+    if type(value) is dict:
+        value = numbered(value)
     return [load_id(item) for item in (value if type(value) is list else [value])]
 
 

@@ -10,7 +10,7 @@ from xmlrpc.server import SimpleXMLRPCDispatcher
 from ..errors import BadParams, Refusal, Unavailable
 from .declare import Giver, Method, Transaction
 from .parser import NotACall, read_call
-from .types import Codec
+from .types import Codec, numbered
 from .writer import Written, write_answer, write_fault
 
 log = logging.getLogger(__name__)
@@ -188,6 +188,7 @@ class Dispatcher(SimpleXMLRPCDispatcher):
     def parts(self, call: Any) -> tuple[str, list[Any]]:
         name = call.get("methodName") if isinstance(call, dict) else None
         params = call.get("params", []) if isinstance(call, dict) else None
+        params = numbered(params) if isinstance(params, dict) else params
         if not isinstance(name, str) or not isinstance(params, list):
             raise Fault(BAD_PARAMS, "call_list: each call is a struct of methodName and params")
         if name == "system.multicall":

@@ -22,6 +22,16 @@ def test_each_call_has_its_own_answer(ann: Member) -> None:
     assert (second["faultCode"], third["faultCode"]) == (-32601, -32602)
 
 
+def test_a_call_may_come_from_lua(ann: Member) -> None:
+    """Parameters may come as a struct whose members are numbered, as Lua's tables do."""
+    calls = {
+        "1": {"methodName": "get_forum", "params": {}},
+        "2": {"methodName": "system.methodHelp", "params": {"1": "login"}},
+    }
+    forum, [told] = ann.rpc.system.multicall(calls)
+    assert forum == [[]] and "session" in told
+
+
 def test_each_call_is_a_transaction_of_its_own(live: Live, ann: Member) -> None:
     """What one call does stays, though the next one fails."""
     bob = live.member("bob")

@@ -395,6 +395,15 @@ def test_a_sync_leaves_out_who_has_no_number_yet(script: Any, lacking: dict[str,
     assert script.GetNumberFromPlayer(old.src) is False
 
 
+def test_a_sync_without_names_keeps_them(live: Live, script: Any) -> None:
+    """A player who is listed without a name keeps the one he has, and is not connected anew."""
+    epoch, player = new_epoch(), someone()
+    sync(script, epoch, player)
+    described = {key: value for key, value in player._asdict().items() if key != "name"}
+    assert script.Players_Sync(epoch, [described]) == {"success": True, "connected": 1, "dropped": 0}
+    assert user_of(live, player).display_name == player.name
+
+
 def test_a_sync_passes_over_what_else_is_told(script: Any) -> None:
     """A game server may send its players as it has them, with more members than are asked for."""
     player = someone()

@@ -257,6 +257,21 @@ def test_sigterm_ends_it_well(begun_early: BegunEarly) -> None:
     assert took < 10
 
 
+@pytest.mark.parametrize("asked", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("later", [0.0, 0.05, 0.15])
+def test_a_server_that_begins_ends_well_too(tmp_path: Path, asked: signal.Signals, later: float) -> None:
+    """Who is told to end before he answers ends with status 0 and without complaint."""
+    place = ["--port", "0", "--database", f"sqlite:///{tmp_path}/early.db"]
+    command = [sys.executable, "-m", "server", "serve", *place]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        next(line for line in process.stdout if "store:" in line)
+        time.sleep(later)
+        process.send_signal(asked)
+        _, errors = process.communicate(timeout=20)
+    assert (process.returncode, "Traceback" in errors) == (0, False)
+
+
 def test_calls_in_flight_are_finished(started: Callable[..., Heard]) -> None:
     """Every call that had been sent when SIGTERM came gets its whole answer."""
     server = started("--limits", "off")

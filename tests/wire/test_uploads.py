@@ -232,6 +232,23 @@ def test_two_files_are_no_file(live: Live, ann: Member) -> None:
         assert b"attachment: expected a file, got array" in answer.read()
 
 
+def test_an_empty_field_is_no_file(live: Live, ann: Member) -> None:
+    """A field in which no file was chosen, as browsers send it beside another, is passed over."""
+    empty = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="attachment"; filename=""\r\n\r\n\r\n'
+    headers = {
+        "Authorization": f"Bearer {ann.token}",
+        "Content-Type": f"multipart/form-data; boundary={BOUNDARY}",
+    }
+    body = empty.encode() + form({"type": "pm"}, "attachment[]", "map.png", png())
+    with urlopen(Request(f"{live.address}/mobiquo/upload.php", body, headers)) as answer:
+        assert loads(answer.read())[0][0]["result"] is True
+
+
+def test_a_slash_behind_a_file_changes_nothing(live: Live) -> None:
+    """The address of a file with a slash at its end is the same, for a guest too."""
+    assert Client(live.address).get("/attachments/1/map.png/").status == 401
+
+
 def test_an_upload_without_a_file_names_the_field(live: Live, ann: Member) -> None:
     """A form without a file is a fault that names what is missing."""
     headers = {"Authorization": f"Bearer {ann.token}", "Content-Type": "application/x-www-form-urlencoded"}

@@ -18,7 +18,9 @@ from models import (
     address_shown,
     close_store,
     database,
+    is_empty,
     is_trouble,
+    migrate,
     name_key,
     open_store,
     record_event,
@@ -297,3 +299,25 @@ def test_nobody_is_shown_the_password_of_the_store() -> None:
     shown = address_shown("postgresql://ann:secret@db.example.org:5433/inbox?sslmode=require")
     assert shown == "postgresql://ann:***@db.example.org:5433/inbox?sslmode=require"
     assert address_shown("sqlite:///a/b.db") == "sqlite:///a/b.db"
+
+
+def test_what_was_undone_has_no_consequences(tmp_path: Path) -> None:
+    """Where the disk is full, what was to follow the commit does not follow a later one instead."""
+    followed: list[str] = []
+    open_store(f"sqlite:///{tmp_path}/full.db")
+    migrate()
+    database.execute_sql("CREATE TABLE heap (data)")
+    [[pages]] = database.execute_sql("PRAGMA page_count").fetchall()
+    database.execute_sql(f"PRAGMA max_page_count = {pages + 2}")
+
+    def fill() -> None:
+        database.after_commit(lambda: followed.append("erased"))
+        database.execute_sql("INSERT INTO heap VALUES (zeroblob(1000000))")
+
+    try:
+        with pytest.raises(OperationalError, match="full"):
+            transact(fill, writes=True)
+        transact(is_empty, writes=False)
+    finally:
+        close_store()
+    assert followed == []
